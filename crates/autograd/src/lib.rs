@@ -1,0 +1,1 @@
+//! The reverse-mode tape of retrograd and everything built on it.

@@ -1,0 +1,191 @@
+//! Curves as SVG: what an example shows of its run without any other program.
+//!
+//! A [`Chart`] is a titled panel of lines; [`save_svg`] puts panels beside each other into one file. Only text is
+//! written here; no fonts, scripts or styles from outside, so that the file shows the same anywhere.
+
+mod axis;
+
+use axis::Axis;
+use retrograd_tensor::{Error, ErrorKind};
+use std::fmt::Write;
+use std::path::Path;
+
+const WIDTH: f64 = 460.0;
+const HEIGHT: f64 = 320.0;
+/// Room around the plotted area: left, top, right, bottom.
+const MARGIN: [f64; 4] = [58.0, 34.0, 14.0, 46.0];
+/// Okabe and Ito's colours, told apart by colour-blind readers too.
+const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+
+/// A panel of lines over a common pair of axes.
+///
+/// ```
+/// use retrograd_nn::chart::Chart;
+/// let chart = Chart::new("Loss", "epoch", "mean loss").line("train", [(1.0, 2.0), (2.0, 0.5)]).log();
+/// assert!(chart.to_svg().starts_with("<svg"));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    title: String,
+    x_label: String,
+    y_label: String,
+    log: bool,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Line {
+    name: String,
+    points: Vec<(f64, f64)>,
+}
+
+impl Chart {
+    /// An empty panel with a title and the names of its axes.
+    pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
+        let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
+        Self { title, x_label, y_label, log: false, lines: Vec::new() }
+    }
+
+    /// The same with one more line. Points that are not finite, or not positive on a logarithmic axis, leave a
+    /// gap.
+    #[must_use]
+    pub fn line(mut self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.lines.push(Line { name: name.into(), points: points.into_iter().collect() });
+        self
+    }
+
+    /// The same with a logarithmic vertical axis.
+    #[must_use]
+    pub fn log(self) -> Self {
+        Self { log: true, ..self }
+    }
+
+    /// The panel as the text of an SVG file.
+    pub fn to_svg(&self) -> String {
+        to_svg(std::slice::from_ref(self))
+    }
+
+    /// The drawing of this panel, its left edge at `left`.
+    fn draw(&self, svg: &mut String, left: f64) {
+        let values = |part: fn(&(f64, f64)) -> f64| self.lines.iter().flat_map(|line| &line.points).map(part);
+        let across = Axis::over(values(|p| p.0), false).on(left + MARGIN[0], left + WIDTH - MARGIN[2]);
+        let up = Axis::over(values(|p| p.1), self.log).on(HEIGHT - MARGIN[3], MARGIN[1]);
+        for (at, text) in up.ticks() {
+            rule(svg, [across.from, at, across.to, at]);
+            label(svg, [across.from - 6.0, at + 4.0], "end", "11", &text);
+        }
+        for (at, text) in across.ticks() {
+            rule(svg, [at, up.from, at, up.to]);
+            label(svg, [at, up.from + 16.0], "middle", "11", &text);
+        }
+        for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
+            let path = line.path(&across, &up);
+            append(
+                svg,
+                format_args!(r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>"#),
+            );
+        }
+        self.legend(svg, across.to, up.to);
+        let middle = f64::midpoint(across.from, across.to);
+        label(svg, [middle, 20.0], "middle", "14", &self.title);
+        label(svg, [middle, HEIGHT - 10.0], "middle", "12", &self.x_label);
+        let (x, y, text) = (left + 14.0, f64::midpoint(up.from, up.to), escaped(&self.y_label));
+        let place = format!(r#"x="{x:.1}" y="{y:.1}" transform="rotate(-90 {x:.1} {y:.1})""#);
+        append(svg, format_args!(r#"<text {place} text-anchor="middle" font-size="12">{text}</text>"#));
+    }
+
+    /// Names of the lines, at the top right inside the plot, on a ground that keeps them readable.
+    fn legend(&self, svg: &mut String, right: f64, top: f64) {
+        let Some(longest) = self.lines.iter().map(|line| line.name.chars().count()).max() else { return };
+        let (width, height) = (34.0 + 6.6 * longest as f64, 8.0 + 16.0 * self.lines.len() as f64);
+        let (x, y) = (right - width - 6.0, top + 6.0);
+        append(
+            svg,
+            format_args!(
+                r##"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" fill="#fff" fill-opacity="0.85" stroke="#ccc"/>"##
+            ),
+        );
+        for (row, (line, colour)) in self.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
+            let middle = y + 12.0 + 16.0 * row as f64;
+            let (from, to) = (x + 6.0, x + 22.0);
+            append(
+                svg,
+                format_args!(
+                    r#"<line x1="{from:.1}" y1="{middle:.1}" x2="{to:.1}" y2="{middle:.1}" stroke="{colour}" stroke-width="3"/>"#
+                ),
+            );
+            label(svg, [x + 27.0, middle + 4.0], "start", "11", &line.name);
+        }
+    }
+}
+
+impl Line {
+    /// The path data: a move after each gap, lines between.
+    fn path(&self, across: &Axis, up: &Axis) -> String {
+        let mut path = String::new();
+        let mut pen = 'M';
+        for &(x, y) in &self.points {
+            match (across.place(x), up.place(y)) {
+                (Some(x), Some(y)) => {
+                    append(&mut path, format_args!("{pen}{x:.1} {y:.1}"));
+                    pen = 'L';
+                }
+                _ => pen = 'M',
+            }
+        }
+        path
+    }
+}
+
+/// Panels beside each other, as the text of an SVG file.
+pub fn to_svg(charts: &[Chart]) -> String {
+    let width = WIDTH * charts.len() as f64;
+    let mut svg = format!(
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}" font-family="sans-serif" fill="#222"><rect width="100%" height="100%" fill="#fff"/>"##
+    );
+    for (position, chart) in charts.iter().enumerate() {
+        chart.draw(&mut svg, WIDTH * position as f64);
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Writes panels beside each other into the SVG file at `path`, making its folder if need be.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn save_svg(path: impl AsRef<Path>, charts: &[Chart]) -> Result<(), Error> {
+    let path = path.as_ref();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(path, to_svg(charts)))
+        .map_err(|e| {
+            Error::new("save_svg", ErrorKind::Io, format!("{}: cannot be written: {e}", path.display()))
+        })
+}
+
+fn rule(svg: &mut String, [x1, y1, x2, y2]: [f64; 4]) {
+    append(
+        svg,
+        format_args!(r##"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}" stroke="#e4e4e4"/>"##),
+    );
+}
+
+fn label(svg: &mut String, [x, y]: [f64; 2], anchor: &str, size: &str, text: &str) {
+    let text = escaped(text);
+    append(
+        svg,
+        format_args!(
+            r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}">{text}</text>"#
+        ),
+    );
+}
+
+fn append(text: &mut String, part: std::fmt::Arguments<'_>) {
+    text.write_fmt(part).expect("writing to a String cannot fail");
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}

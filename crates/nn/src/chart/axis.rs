@@ -1,0 +1,113 @@
+//! One axis of a chart: which values it spans, where they lie, and round numbers to mark.
+
+/// The axis of some values, laid along a stretch of the drawing.
+pub(super) struct Axis {
+    /// The span, in logarithms to base ten if `log`.
+    low: f64,
+    high: f64,
+    log: bool,
+    /// Where `low` lies in the drawing.
+    pub(super) from: f64,
+    /// Where `high` lies in the drawing.
+    pub(super) to: f64,
+}
+
+impl Axis {
+    /// An axis that spans the finite ones of `values`.
+    pub(super) fn over(values: impl Iterator<Item = f64>, log: bool) -> Self {
+        let values = values.filter_map(|value| scaled(value, log));
+        let (low, high) =
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let (low, high) = match high - low {
+            span if span > 0.0 && span.is_finite() => (low, high),
+            // One value, or none at all: some room around it.
+            _ if low.is_finite() => (low - 0.5, high + 0.5),
+            _ => (0.0, 1.0),
+        };
+        Self { low, high, log, from: 0.0, to: 1.0 }
+    }
+
+    /// The same from `from` to `to` in the drawing.
+    pub(super) fn on(self, from: f64, to: f64) -> Self {
+        // Lines along the very edge would be cut in half.
+        let room = 0.03 * (self.high - self.low);
+        Self { low: self.low - room, high: self.high + room, from, to, ..self }
+    }
+
+    /// Where `value` lies in the drawing, if it can be shown.
+    pub(super) fn place(&self, value: f64) -> Option<f64> {
+        scaled(value, self.log).map(|value| self.at(value))
+    }
+
+    fn at(&self, scaled: f64) -> f64 {
+        self.from + (scaled - self.low) / (self.high - self.low) * (self.to - self.from)
+    }
+
+    /// About five round numbers with their places.
+    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+        let step = step((self.high - self.low) / 5.0, self.log);
+        let first = (self.low / step).ceil() as i64;
+        let last = (self.high / step).floor() as i64;
+        let decimals = (-step.log10().floor()).max(0.0) as usize;
+        let tick = |i: i64| {
+            let value = i as f64 * step;
+            let text = if self.log { power(value) } else { format!("{value:.decimals$}") };
+            (self.at(value), text)
+        };
+        (first..=last).map(tick).collect()
+    }
+}
+
+fn scaled(value: f64, log: bool) -> Option<f64> {
+    let value = if log { value.log10() } else { value };
+    value.is_finite().then_some(value)
+}
+
+/// The next of 1, 2, 5, 10 times a power of ten; between logarithms at least a factor of about two.
+fn step(least: f64, log: bool) -> f64 {
+    if log && least < 0.3 {
+        return 2f64.log10();
+    }
+    let power = 10f64.powf(least.log10().floor());
+    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * power >= least * (1.0 - 1e-9));
+    let step = factor.unwrap_or(10.0) * power;
+    if log { step.ceil() } else { step }
+}
+
+/// Ten to the `exponent`, shortly.
+fn power(exponent: f64) -> String {
+    let value = 10f64.powf(exponent);
+    if (1e-3..1e4).contains(&value) { format!("{}", significant(value)) } else { format!("1e{exponent:.0}") }
+}
+
+/// `value` to two significant digits.
+fn significant(value: f64) -> f64 {
+    let unit = 10f64.powf(value.log10().floor() - 1.0);
+    let digits = (value / unit).round();
+    if unit < 1.0 { digits / unit.recip().round() } else { digits * unit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Axis;
+
+    fn texts(axis: &Axis) -> Vec<String> {
+        axis.ticks().into_iter().map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        let axis = Axis::over([0.0, 20.0].into_iter(), false).on(0.0, 100.0);
+        assert_eq!(texts(&axis), ["0", "5", "10", "15", "20"]);
+        assert!(axis.ticks().iter().all(|(at, _)| (0.0..=100.0).contains(at)));
+        let axis = Axis::over([0.001, 10.0].into_iter(), true).on(0.0, 100.0);
+        assert_eq!(texts(&axis), ["0.001", "0.01", "0.1", "1", "10"]);
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_left_out() {
+        let axis = Axis::over([f64::NAN, 0.0].into_iter(), true);
+        assert_eq!((axis.place(f64::NAN), axis.place(0.0)), (None, None));
+        assert_eq!(texts(&Axis::over(std::iter::empty(), false)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+    }
+}

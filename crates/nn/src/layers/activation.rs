@@ -1,0 +1,128 @@
+//! Activations as layers, for [`Sequential`](super::Sequential) and for fields that choose one; models
+//! otherwise call the tensor's method, `x.relu()`.
+//!
+//! Formulas, gradients and kinks are documented at those methods; defaults are PyTorch's.
+
+use super::Forward;
+use retrograd_nn_derive::Module;
+use retrograd_tensor::Tensor;
+
+/// The method `forward` of a layer, and [`Forward`] through it.
+macro_rules! forward {
+    ($name:ident, |$layer:pat_param, $x:ident| $value:expr) => {
+        impl $name {
+            /// The layer's output for the input `x`.
+            #[track_caller]
+            pub fn forward(&self, $x: &Tensor) -> Tensor {
+                let $layer = *self;
+                $value
+            }
+        }
+
+        impl Forward for $name {
+            #[track_caller]
+            fn forward(&self, x: &Tensor) -> Tensor {
+                Self::forward(self, x)
+            }
+        }
+    };
+}
+
+/// Layers without settings.
+macro_rules! plain {
+    ($($(#[$doc:meta])* $name:ident => |$x:ident| $value:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, Module)]
+        pub struct $name;
+
+        forward!($name, |$name, $x| $value);
+    )*};
+}
+
+/// Layers with settings, whose defaults are given.
+macro_rules! with_settings {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr),* } => |$x:ident| $value:expr;
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Module)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type),*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default),* }
+            }
+        }
+
+        forward!($name, |$name { $($field),* }, $x| $value);
+    )*};
+}
+
+plain! {
+    /// max(x, 0).
+    Relu => |x| x.relu();
+    /// min(max(x, 0), 6).
+    Relu6 => |x| x.relu6();
+    /// 1 / (1 + exp(-x)).
+    Sigmoid => |x| x.sigmoid();
+    /// log(sigmoid(x)), without overflow.
+    LogSigmoid => |x| x.log_sigmoid();
+    /// Hyperbolic tangent.
+    Tanh => |x| x.tanh();
+    /// x · Φ(x), Φ the normal distribution function.
+    Gelu => |x| x.gelu();
+    /// The approximation of [`Gelu`] by a hyperbolic tangent.
+    GeluTanh => |x| x.gelu_tanh();
+    /// x · sigmoid(x), also called swish.
+    Silu => |x| x.silu();
+    /// x · tanh(softplus(x)).
+    Mish => |x| x.mish();
+    /// The scaled exponential linear unit, which keeps mean 0 and variance 1.
+    Selu => |x| x.selu();
+    /// x / (1 + |x|).
+    Softsign => |x| x.softsign();
+    /// The piecewise linear sigmoid.
+    HardSigmoid => |x| x.hard_sigmoid();
+    /// x · hard sigmoid(x).
+    HardSwish => |x| x.hard_swish();
+    /// x, limited to [-1, 1].
+    HardTanh => |x| x.hard_tanh();
+}
+
+with_settings! {
+    /// x where it is positive, else slope · x.
+    LeakyRelu {
+        /// The slope left of 0.
+        slope: f64 = 0.01
+    } => |x| x.leaky_relu(slope);
+    /// x where it is positive, else α · (exp(x) - 1).
+    Elu {
+        /// The depth that is approached left of 0.
+        alpha: f64 = 1.0
+    } => |x| x.elu(alpha);
+    /// x where it is positive, else α · (exp(x / α) - 1): smooth for every α.
+    Celu {
+        /// The depth that is approached left of 0.
+        alpha: f64 = 1.0
+    } => |x| x.celu(alpha);
+    /// log(1 + exp(β · x)) / β, and x where β · x is beyond the threshold.
+    Softplus {
+        /// How sharp the bend is.
+        beta: f64 = 1.0,
+        /// Where the function is taken to be x.
+        threshold: f64 = 20.0
+    } => |x| x.softplus_with(beta, threshold);
+    /// exp(x), scaled to sum 1 along an axis.
+    Softmax {
+        /// The axis, counted from the end if negative.
+        axis: isize = -1
+    } => |x| x.softmax(axis);
+    /// The logarithm of [`Softmax`], without overflow.
+    LogSoftmax {
+        /// The axis, counted from the end if negative.
+        axis: isize = -1
+    } => |x| x.log_softmax(axis);
+}

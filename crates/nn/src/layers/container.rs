@@ -1,0 +1,161 @@
+//! Layers made of layers, and those that only pass on.
+
+use super::Forward;
+use crate::module::{Module, Slot, SlotMut};
+use retrograd_nn_derive::Module;
+use retrograd_tensor::Tensor;
+use std::fmt;
+
+/// Layers of any type, one after the other.
+///
+/// ```
+/// use retrograd_nn::{Linear, Module, Relu, Sequential};
+/// # use retrograd_tensor::{Rng, Tensor};
+/// # let mut rng = Rng::new(0);
+/// let net = Sequential::new().then(Linear::new(4, 8, &mut rng)).then(Relu).then(Linear::new(8, 2, &mut rng));
+/// assert_eq!(net.forward(&Tensor::zeros([3, 4])).shape()[..], [3, 2]);
+/// assert_eq!(net.named_parameters()[2].0, "2.weight");
+/// ```
+///
+/// In state dicts layers bear their positions: `0.weight`, `2.weight`, as in PyTorch.
+#[derive(Clone, Default)]
+pub struct Sequential {
+    layers: Vec<Box<dyn Forward>>,
+}
+
+impl Sequential {
+    /// No layers: gives back its input.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with `layer` at the end.
+    #[must_use]
+    pub fn then(mut self, layer: impl Forward + 'static) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// The same with a function without parameters at the end. It counts as a layer in names.
+    #[must_use]
+    pub fn then_fn<F>(self, f: F) -> Self
+    where
+        F: Fn(&Tensor) -> Tensor + Clone + Send + Sync + 'static,
+    {
+        self.then(Lambda(f))
+    }
+
+    /// The layers in order.
+    pub fn layers(&self) -> &[Box<dyn Forward>] {
+        &self.layers
+    }
+
+    /// The output of the last layer.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        self.layers.iter().fold(x.clone(), |x, layer| layer.forward(&x))
+    }
+}
+
+impl Forward for Sequential {
+    #[track_caller]
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Self::forward(self, x)
+    }
+}
+
+impl From<Vec<Box<dyn Forward>>> for Sequential {
+    fn from(layers: Vec<Box<dyn Forward>>) -> Self {
+        Self { layers }
+    }
+}
+
+impl Module for Sequential {
+    fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, Slot<'a>)) {
+        self.layers.visit(path, f);
+    }
+
+    fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, SlotMut<'a>)) {
+        self.layers.visit_mut(path, f);
+    }
+
+    fn aliases(&self, path: &str, f: &mut dyn FnMut(&str, &str)) {
+        self.layers.aliases(path, f);
+    }
+}
+
+/// The parameters by name, which tells the layers apart.
+impl fmt::Debug for Sequential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sequential({} layers) ", self.layers.len())?;
+        f.debug_map().entries(self.named_parameters()).finish()
+    }
+}
+
+/// A function without parameters as a layer.
+#[derive(Clone, Copy, Module)]
+pub struct Lambda<F>(#[module(skip)] pub F);
+
+impl<F> Forward for Lambda<F>
+where
+    F: Fn(&Tensor) -> Tensor + Clone + Send + Sync + 'static,
+{
+    #[track_caller]
+    fn forward(&self, x: &Tensor) -> Tensor {
+        (self.0)(x)
+    }
+}
+
+impl<F> fmt::Debug for Lambda<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lambda(..)")
+    }
+}
+
+/// Gives back its input.
+#[derive(Clone, Copy, Debug, Default, Module)]
+pub struct Identity;
+
+impl Identity {
+    /// The input.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.clone()
+    }
+}
+
+impl Forward for Identity {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Self::forward(self, x)
+    }
+}
+
+/// Joins the axes from `start` to `end` into one.
+#[derive(Clone, Copy, Debug, Module)]
+pub struct Flatten {
+    /// The first axis that is joined.
+    pub start: isize,
+    /// The last axis that is joined.
+    pub end: isize,
+}
+
+/// All but the first axis, which counts samples.
+impl Default for Flatten {
+    fn default() -> Self {
+        Self { start: 1, end: -1 }
+    }
+}
+
+impl Flatten {
+    /// The input with the axes joined.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.flatten(self.start, self.end)
+    }
+}
+
+impl Forward for Flatten {
+    #[track_caller]
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Self::forward(self, x)
+    }
+}

@@ -1,0 +1,81 @@
+//! Layers, losses, optimizers, data and training for retrograd.
+//!
+//! A model is a struct whose fields are layers and parameters, with `#[derive(Module)]` and a method `forward`:
+//!
+//! ```
+//! # extern crate retrograd_nn as retrograd;
+//! use retrograd_nn::{Linear, Losses, Module, Optimizer, Sgd};
+//! use retrograd_autograd::Differentiate;
+//! use retrograd_tensor::{Rng, Tensor};
+//!
+//! #[derive(Module)]
+//! struct Block { fc1: Linear, fc2: Linear }
+//!
+//! impl Block {
+//!     fn forward(&self, x: &Tensor) -> Tensor {
+//!         x + self.fc2.forward(&self.fc1.forward(x).relu())
+//!     }
+//! }
+//!
+//! let mut rng = Rng::new(0);
+//! let mut model = Block { fc1: Linear::new(4, 8, &mut rng), fc2: Linear::new(8, 4, &mut rng) };
+//! let mut sgd = Sgd::new(&model, 0.1);
+//! let (x, labels) = (Tensor::randn([5, 4], &mut rng), Tensor::from([0i64, 1, 2, 3, 0]));
+//!
+//! let loss = model.forward(&x).cross_entropy(&labels);
+//! let grads = loss.backward();
+//! sgd.step(&mut model, &grads)?;
+//! assert_eq!(model.named_parameters()[1].0, "fc1.bias");
+//! # Ok::<(), retrograd_tensor::Error>(())
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`module`] | the walk over a model's named slots, and what is made of it: state dicts, freezing, modes |
+//! | [`param`] | [`Param`] and [`Buffer`], the only slots whose content changes |
+//! | [`layers`], [`init`] | structs with parameters; their initial values |
+//! | [`functional`] | composites that only networks use: the [`Losses`] |
+//! | [`optim`] | optimizers and gradient clipping |
+//! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the progress line, accuracy, curves |
+//!
+//! This crate calls public methods of tensors and of the tape; it knows no kernel, no buffer and no record.
+//! Names, layouts, defaults and formulas are PyTorch's.
+
+#![forbid(unsafe_code)]
+
+// `#[derive(Module)]` names the facade; inside this crate that is the crate itself.
+extern crate self as retrograd;
+
+pub mod chart;
+pub mod data;
+pub mod functional;
+pub mod init;
+pub mod layers;
+pub mod metrics;
+pub mod module;
+pub mod optim;
+pub mod param;
+pub mod train;
+
+pub use functional::loss::{
+    Bce, BceWithLogits, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, Nll, PoissonNll,
+    Reduction, SmoothL1, TripletMargin,
+};
+pub use layers::{Dropout, Flatten, Forward, Identity, Linear, Relu, Sequential, Sigmoid, Tanh};
+pub use module::{Mode, Module, Slot, SlotMut, StateDict};
+pub use optim::{
+    Adam, AdamW, ClipNorm, Optimizer, Sgd, Unused, clip_grad_norm, clip_grad_norm_with, clip_grad_value,
+};
+pub use param::{Buffer, Param};
+/// Derives [`trait@Module`] for a struct or an enum.
+pub use retrograd_nn_derive::Module;
+
+/// The losses under the names of the reference cases.
+#[doc(hidden)]
+pub use functional::loss::ENTRIES;
+
+/// What the code of `#[derive(Module)]` names, through the facade.
+#[doc(hidden)]
+pub mod derive_support {
+    pub use crate::module::{Module, Slot, SlotMut, join};
+}

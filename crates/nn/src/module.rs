@@ -1,0 +1,236 @@
+//! What a model is to everything that does not compute with it: a tree of named slots, and [`Module`], the walk
+//! over them.
+//!
+//! State dicts, counting, freezing, modes and optimizers are functions of the walk; none of them knows a layer.
+//! Names are paths of fields and positions joined with dots, `blocks.0.fc1.weight`, as in PyTorch's files. The
+//! walk is implemented by `#[derive(Module)]`; [`fields`] has it for the types of the standard library.
+
+mod fields;
+mod state;
+
+use crate::param::{Buffer, Param};
+use retrograd_tensor::{Error, ErrorKind, raise};
+use std::borrow::Cow;
+
+pub use state::StateDict;
+
+/// A slot that a visitor sees.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Slot<'a> {
+    /// A parameter.
+    Param(&'a Param),
+    /// State that is saved and not trained.
+    Buffer(&'a Buffer),
+}
+
+/// A slot that a visitor may change.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SlotMut<'a> {
+    /// A parameter.
+    Param(&'a mut Param),
+    /// State that is saved and not trained.
+    Buffer(&'a mut Buffer),
+    /// The switch of a layer that works differently in training; it is no part of the state.
+    Mode(&'a mut Mode),
+}
+
+/// Whether a layer works as in training or as in evaluation.
+///
+/// A layer that cares, like dropout, has a field of this type; [`Module::train`] and [`Module::eval`] find it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Training: what a new layer is in.
+    #[default]
+    Train,
+    /// Evaluation.
+    Eval,
+}
+
+impl Mode {
+    /// Whether this is [`Mode::Train`].
+    pub fn is_training(self) -> bool {
+        self == Self::Train
+    }
+}
+
+/// A part of a model: it can show its parameters and buffers under their names.
+///
+/// Derive it: `#[derive(Module)]`. Every field's type must be a module too, so that no parameter is forgotten;
+/// numbers, strings, options, vectors, arrays, tuples and boxes are. What a model computes is an ordinary
+/// method, `forward` by custom.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `Module`",
+    label = "neither a layer nor a plain value",
+    note = "derive it with #[derive(Module)]; make a trainable value a `Param` and saved state a `Buffer`; mark a field that is neither with #[module(skip)]"
+)]
+pub trait Module {
+    /// Calls `f` with every parameter and buffer and its name, in the order of declaration. `path` is the name
+    /// of this module itself, empty for the whole model.
+    fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, Slot<'a>));
+
+    /// Calls `f` with everything that can be changed, under the same names as [`visit`](Module::visit).
+    fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, SlotMut<'a>));
+
+    /// Calls `f` with every second name that a slot bears in state dicts, and with its first:
+    /// `#[module(alias(head.weight = "embed.weight"))]`.
+    fn aliases(&self, path: &str, f: &mut dyn FnMut(&str, &str)) {
+        let _ = (path, f);
+    }
+
+    /// The parameters, frozen ones included.
+    fn parameters(&self) -> Vec<&Param> {
+        self.named_parameters().into_iter().map(|(_, param)| param).collect()
+    }
+
+    /// The parameters with their names, frozen ones included.
+    fn named_parameters(&self) -> Vec<(String, &Param)> {
+        let mut found = Vec::new();
+        self.visit("", &mut |name, slot| {
+            if let Slot::Param(param) = slot {
+                found.push((name.to_owned(), param));
+            }
+        });
+        found
+    }
+
+    /// The buffers with their names.
+    fn named_buffers(&self) -> Vec<(String, &Buffer)> {
+        let mut found = Vec::new();
+        self.visit("", &mut |name, slot| {
+            if let Slot::Buffer(buffer) = slot {
+                found.push((name.to_owned(), buffer));
+            }
+        });
+        found
+    }
+
+    /// How many numbers the parameters hold, frozen ones included.
+    fn num_parameters(&self) -> usize {
+        self.parameters().iter().map(|param| param.numel()).sum()
+    }
+
+    /// The values of all parameters and buffers by name, aliases included. Nothing is copied: later steps put
+    /// new values into the model and leave these as they are.
+    fn state_dict(&self) -> StateDict {
+        state::collect(&mut |f| self.visit("", f), &mut |f| self.aliases("", f))
+    }
+
+    /// Puts the values of `state` into the model: all of them, or none.
+    ///
+    /// Identities, frozen or not, and modes stay. A buffer that is
+    /// [optional](crate::Buffer::optional) may be absent. A parameter with an alias may be given under either
+    /// name.
+    ///
+    /// # Errors
+    /// Lists *every* entry that is missing, unexpected, or of another shape or dtype; the model is unchanged.
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
+        let plan = state::check(&mut |f| self.visit("", f), &mut |f| self.aliases("", f), state)?;
+        self.visit_mut("", &mut |name, slot| {
+            let Some(value) = plan.get(name) else { return };
+            match slot {
+                SlotMut::Param(param) => drop(param.replace(value)),
+                SlotMut::Buffer(buffer) => drop(buffer.replace(value)),
+                SlotMut::Mode(_) => {}
+            }
+        });
+        Ok(())
+    }
+
+    /// Takes all parameters out of training.
+    fn freeze(&mut self) {
+        self.visit_mut("", &mut |_, slot| {
+            if let SlotMut::Param(param) = slot {
+                param.freeze();
+            }
+        });
+    }
+
+    /// Puts all parameters back into training.
+    fn unfreeze(&mut self) {
+        self.visit_mut("", &mut |_, slot| {
+            if let SlotMut::Param(param) = slot {
+                param.unfreeze();
+            }
+        });
+    }
+
+    /// Takes the parameters at or under the dotted name `prefix` out of training. `blocks.1` is `blocks.1`
+    /// and all below it, not `blocks.10`.
+    ///
+    /// # Panics
+    /// If there is no such parameter.
+    #[track_caller]
+    fn freeze_prefix(&mut self, prefix: &str) {
+        let found = change_prefix(
+            &mut |f| self.visit_mut("", &mut |name, slot| f(name, slot)),
+            prefix,
+            &mut Param::freeze,
+        );
+        expect_some("freeze_prefix", prefix, found);
+    }
+
+    /// Puts the parameters at or under the dotted name `prefix` back into training.
+    ///
+    /// # Panics
+    /// If there is no such parameter.
+    #[track_caller]
+    fn unfreeze_prefix(&mut self, prefix: &str) {
+        let found = change_prefix(
+            &mut |f| self.visit_mut("", &mut |name, slot| f(name, slot)),
+            prefix,
+            &mut Param::unfreeze,
+        );
+        expect_some("unfreeze_prefix", prefix, found);
+    }
+
+    /// Switches every layer to training.
+    fn train(&mut self) {
+        set_mode(&mut |f| self.visit_mut("", &mut |name, slot| f(name, slot)), Mode::Train);
+    }
+
+    /// Switches every layer to evaluation.
+    fn eval(&mut self) {
+        set_mode(&mut |f| self.visit_mut("", &mut |name, slot| f(name, slot)), Mode::Eval);
+    }
+}
+
+/// The name of `segment` below `path`.
+#[doc(hidden)]
+pub fn join<'a>(path: &str, segment: &'a str) -> Cow<'a, str> {
+    if path.is_empty() { Cow::Borrowed(segment) } else { Cow::Owned(format!("{path}.{segment}")) }
+}
+
+/// `Module::visit_mut` of some module, ready to be given its visitor. Provided methods pass their walk on in
+/// this form, since `Self` may be unsized there.
+type WalkMut<'w> = dyn FnMut(&mut dyn FnMut(&str, SlotMut<'_>)) + 'w;
+
+fn change_prefix(walk: &mut WalkMut<'_>, prefix: &str, change: &mut dyn FnMut(&mut Param)) -> usize {
+    let mut found = 0;
+    walk(&mut |name, slot| {
+        let below = name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        if let (SlotMut::Param(param), true) = (slot, below) {
+            change(param);
+            found += 1;
+        }
+    });
+    found
+}
+
+#[track_caller]
+fn expect_some(op: &'static str, prefix: &str, found: usize) {
+    if found == 0 {
+        let detail =
+            format!("no parameter found: at or under `{prefix}`; give a whole path such as `blocks.0`");
+        raise(Error::new(op, ErrorKind::Value, detail));
+    }
+}
+
+fn set_mode(walk: &mut WalkMut<'_>, mode: Mode) {
+    walk(&mut |_, slot| {
+        if let SlotMut::Mode(slot) = slot {
+            *slot = mode;
+        }
+    });
+}

@@ -1,0 +1,75 @@
+//! Optimizers: what turns gradients into new parameters.
+//!
+//! A step first checks every gradient (there, of the right shape and type) and only then changes anything, so an
+//! error leaves model and state as they were. The update of one parameter is one traced expression over the
+//! parameter, its gradient and its moments: one pass over memory, in place, for all parameters in one demand.
+//! Rates are arguments of it, not constants: a schedule does not replan. Moments below the smallest normal
+//! number become 0 in the same pass, since arithmetic on subnormal numbers slows a converged model.
+//!
+//! [`core`] checks, keeps state by the parameters' identities and writes back; [`sgd`] and [`adam`] hold the
+//! formulas; [`clip`] limits gradients before a step.
+
+mod adam;
+mod clip;
+mod core;
+mod sgd;
+
+use crate::module::{Module, StateDict};
+use retrograd_autograd::Gradients;
+use retrograd_tensor::Error;
+
+pub use adam::{Adam, AdamW};
+pub use clip::{ClipNorm, clip_grad_norm, clip_grad_norm_with, clip_grad_value};
+pub use sgd::Sgd;
+
+/// What an optimizer does about a trainable parameter that the loss does not depend on.
+///
+/// A parameter whose gradient was *cut* on the way, by an operation without one or by `detach`, is an error
+/// under either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unused {
+    /// The step is refused.
+    #[default]
+    Error,
+    /// The parameter and its state stay as they are.
+    Skip,
+}
+
+/// What all optimizers can do.
+///
+/// ```
+/// use retrograd_autograd::Differentiate;
+/// use retrograd_nn::{Linear, Losses, Optimizer, Sgd};
+/// use retrograd_tensor::{Rng, Tensor};
+/// let mut model = Linear::new(2, 1, &mut Rng::new(0));
+/// let mut sgd = Sgd::new(&model, 0.1).momentum(0.9);
+/// let (x, y) = (Tensor::from([[1.0f32, 2.0]]), Tensor::from([[3.0f32]]));
+/// let first = model.forward(&x).mse_loss(&y);
+/// sgd.step(&mut model, &first.backward())?;
+/// assert!(model.forward(&x).mse_loss(&y).item() < first.item());
+/// # Ok::<(), retrograd_tensor::Error>(())
+/// ```
+pub trait Optimizer {
+    /// Moves every trainable parameter of `model` along its gradient.
+    ///
+    /// Frozen parameters are passed by. Read a loss *after* the step or the backward pass, not between: what is
+    /// read is computed apart.
+    ///
+    /// # Errors
+    /// If a trainable parameter has no gradient, or one of another shape or dtype, or is none of those that the
+    /// optimizer was made for: lists all of them by name, each as *cut by OP at LINE* or *unused* where the
+    /// gradient is missing. Nothing is changed then.
+    fn step(&mut self, model: &mut dyn Module, grads: &Gradients) -> Result<(), Error>;
+
+    /// The learning rate of the next step.
+    fn lr_mut(&mut self) -> &mut f64;
+
+    /// The state by the names of the parameters: `fc1.weight.exp_avg`, and `fc1.weight.step`.
+    fn state_dict(&self) -> StateDict;
+
+    /// Continues from `state`: all of it, or none.
+    ///
+    /// # Errors
+    /// Lists every entry that belongs to no parameter or does not fit; nothing is changed then.
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error>;
+}

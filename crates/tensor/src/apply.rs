@@ -1,0 +1,352 @@
+//! The seam: every operation of user code, rules, layers and optimizers passes through here.
+//!
+//! It checks (types, shapes; a forced computation cannot fail for a reason that could be seen here), makes the
+//! pending value, and, if an operand is tracked and recording is on, writes the tape's record. Only this room
+//! makes values and records.
+use crate::buffer::Buffer;
+use crate::call::{Call, View as CallView, ViewMut};
+use crate::cpu::fold::Red;
+use crate::dtype::{BF16, Bool, DType, F16, F32, I64, Number, promote};
+use crate::elementwise::{Class, Elementwise};
+use crate::error::{Error, ErrorKind, OrRaise};
+use crate::layout::Layout;
+use crate::mode;
+use crate::op::{Gradient, Kernel, Op, Outputs, Spec, Specs};
+use crate::operand::Operand;
+use crate::record::{self, Edge, Saving};
+use crate::scalar::Expr;
+use crate::shape::{self, Shape};
+use crate::tensor::Tensor;
+use crate::value::{Arg, Held, Kind, Over, ROW_MAX, Value, View};
+use smallvec::{SmallVec, smallvec};
+use std::panic::Location;
+use std::sync::Arc;
+
+type Edges = SmallVec<[Option<Edge>; 2]>;
+type Args = SmallVec<[Arg; 3]>;
+
+/// One elementwise operation of the table.
+#[track_caller]
+pub(crate) fn map<const N: usize>(op: &'static Elementwise, x: [Operand; N]) -> Tensor {
+    expr(Expr::of(op), 0, x.into_iter().collect(), Location::caller())
+}
+/// Output `out` of an elementwise expression.
+#[track_caller]
+pub(crate) fn expr(expr: &Arc<Expr>, out: usize, x: SmallVec<[Operand; 3]>, at: &'static Location<'static>) -> Tensor {
+    let (compute, shape) = infer(expr, &x).or_raise();
+    let mut args = Args::new();
+    let mut edges = Edges::new();
+    for (k, operand) in x.into_iter().enumerate() {
+        match operand {
+            Operand::Number(v) => {
+                args.push(Arg::Number(v));
+                edges.push(None);
+            }
+            Operand::Tensor(t) => {
+                let want = if expr.truths >> k & 1 == 1 { Bool } else { compute };
+                edges.push(t.edge);
+                args.push(Arg::Value(if t.value.dtype == want { t.value } else { cast_value(t.value, want) }));
+            }
+        }
+    }
+    finish_map(expr, out, compute, shape, args, edges, at)
+}
+fn finish_map(
+    expr: &Arc<Expr>,
+    out: usize,
+    compute: DType,
+    shape: Shape,
+    args: Args,
+    edges: Edges,
+    at: &'static Location<'static>,
+) -> Tensor {
+    let dtype = if expr.is_truth(out) { Bool } else { compute };
+    let any = edges.iter().any(Option::is_some);
+    let why = if any { refuses(expr, dtype) } else { None };
+    let saving = (any && why.is_none() && mode::recording() && record::tracked(&edges) != 0)
+        .then(|| Saving::of(expr, out, &edges, &args, &shape));
+    let kind = Kind::Map { expr: expr.clone(), out, compute };
+    let value = if shape.contains(&0) { empty(dtype, shape) } else { Value::pending(kind, dtype, shape, args) };
+    let edge = match saving {
+        Some(s) => Some(s.record(edges, &value, at)),
+        None if any => cut(expr.name, at, why, &edges),
+        None => None,
+    };
+    Tensor { value, edge }
+}
+fn refuses(expr: &Expr, dtype: DType) -> Option<&'static str> {
+    expr.no_gradient().or((!dtype.is_float()).then_some("its result is not a float"))
+}
+/// The mark on an untracked result of tracked operands.
+fn cut(name: &'static str, at: &'static Location<'static>, why: Option<&'static str>, edges: &[Option<Edge>]) -> Option<Edge> {
+    match why {
+        Some(why) => record::cut(name, at, why, true, edges),
+        None => record::cut(name, at, "it ran under no_grad", false, edges),
+    }
+}
+
+/// The type to compute in, and the broadcast shape.
+fn infer(expr: &Expr, x: &[Operand]) -> Result<(DType, Shape), Error> {
+    let name = expr.name;
+    let (mut dtype, mut shape): (Option<DType>, Option<&Shape>) = (None, None);
+    let mut broadcast = None;
+    for (k, operand) in x.iter().enumerate() {
+        let Operand::Tensor(t) = operand else { continue };
+        let v = &t.value;
+        if expr.truths >> k & 1 == 0 {
+            dtype = Some(dtype.map_or(Ok(v.dtype), |d| promote(name, d, v.dtype))?);
+        } else if v.dtype != Bool && expr.single().is_none_or(|op| op.class == Class::Choose) {
+            let detail = format!("the condition is {}; it must be bool, as from x.gt(0.0) or x.ne(0)", v.dtype);
+            return Err(Error::new(name, ErrorKind::Dtype, detail));
+        }
+        match (&broadcast, shape) {
+            (None, None) => shape = Some(&v.shape),
+            (None, Some(s)) if *s == v.shape => {}
+            (None, Some(s)) => broadcast = Some(shape::broadcast(name, s, &v.shape)?),
+            (Some(b), _) => broadcast = Some(shape::broadcast(name, b, &v.shape)?),
+        }
+    }
+    let shape = broadcast.or(shape.cloned()).unwrap_or_else(Shape::scalar);
+    let numbers = || x.iter().filter_map(|o| if let Operand::Number(n) = o { Some(*n) } else { None });
+    Ok((computing(expr, dtype, numbers)?, shape))
+}
+/// The type to compute in, given the common type of the tensors and the numbers beside them.
+fn computing<I: Iterator<Item = Number>>(expr: &Expr, tensors: Option<DType>, numbers: impl Fn() -> I) -> Result<DType, Error> {
+    let dtype = match tensors {
+        None if numbers().all(|n| matches!(n, Number::Bool(_))) => Bool,
+        None => F32,
+        Some(d) if d.is_float() => d,
+        Some(_) if expr.floats => F32,
+        Some(Bool) if numbers().any(|n| matches!(n, Number::Int(_) | Number::Float(_))) => I64,
+        Some(d) => d,
+    };
+    let fractional = numbers().find(|n| matches!(n, Number::Float(v) if v.fract() != 0.0));
+    if let (false, Some(n)) = (dtype.is_float(), fractional) {
+        let given = format!("a fractional number with integers: {} and {dtype}", n.to_f64());
+        return Err(Error::new(expr.name, ErrorKind::Dtype, format!("{given}; cast the tensor, as in x.cast(F32)")));
+    }
+    if dtype == Bool && expr.single().is_some_and(|op| op.class == Class::Arith) {
+        let detail = "arithmetic on bool: both operands are bool; use logical_and and kin, or x.cast(I64)";
+        return Err(Error::new(expr.name, ErrorKind::Dtype, detail));
+    }
+    Ok(dtype)
+}
+
+/// Several outputs of one expression, each its own value; the operands' handles end here, so their buffers may be
+/// reused for the outputs.
+#[track_caller]
+pub(crate) fn outputs(expr: &Arc<Expr>, x: SmallVec<[Operand; 3]>) -> Vec<Tensor> {
+    let at = Location::caller();
+    let n = expr.outs.len();
+    let mut out: Vec<Tensor> = (0..n - 1).map(|k| self::expr(expr, k, x.clone(), at)).collect();
+    out.push(self::expr(expr, n - 1, x, at));
+    out
+}
+
+/// The same elements as another type, unrecorded.
+pub(crate) fn cast_value(value: Held, dtype: DType) -> Held {
+    let shape = value.shape.clone();
+    if shape.contains(&0) {
+        return empty(dtype, shape);
+    }
+    Value::pending(Kind::Cast, dtype, shape, smallvec![Arg::Value(value)])
+}
+fn same_value(value: Held, shape: Shape) -> Held {
+    Value::pending(Kind::Same, value.dtype, shape, smallvec![Arg::Value(value)])
+}
+fn empty(dtype: DType, shape: Shape) -> Held {
+    Value::ready(dtype, shape, View::dense(Arc::new(Buffer::alloc(0))))
+}
+/// One element everywhere.
+pub(crate) fn filled(dtype: DType, shape: Shape, v: Number) -> Held {
+    let one = scalar(dtype, v.bits(dtype));
+    let layout = Layout::dense(Shape::scalar()).broadcast_to(&shape);
+    Value::ready(dtype, shape, View { buffer: one, layout: Some(Box::new(layout)) })
+}
+/// A buffer with one element, whose `F32` bits are given for the half types.
+fn scalar(dtype: DType, bits: u64) -> Arc<Buffer> {
+    let mut buffer = Buffer::alloc(8);
+    let bits = match dtype {
+        F16 => half::f16::from_f32(f32::from_bits(bits as u32)).to_bits().into(),
+        BF16 => half::bf16::from_f32(f32::from_bits(bits as u32)).to_bits().into(),
+        _ => bits,
+    };
+    buffer.fill(bits, dtype, 1);
+    Arc::new(buffer)
+}
+
+/// One structural operation with a single output.
+#[track_caller]
+pub(crate) fn op(op: impl Op, x: &[&Tensor]) -> Tensor {
+    let mut out = op_n(op, x);
+    debug_assert_eq!(out.len(), 1);
+    out.pop().expect("one output")
+}
+/// One structural operation.
+#[track_caller]
+pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
+    let at = Location::caller();
+    let specs: SmallVec<[Spec; 2]> = x.iter().map(|t| Spec { shape: t.value.shape.clone(), dtype: t.value.dtype }).collect();
+    let out = op.infer(&specs).or_raise();
+    let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
+    let values = run(op.kernel(&specs, &out), &x, out);
+    let edges: Edges = x.iter().map(|t| t.edge.clone()).collect();
+    let edge = mark(op, edges, &x, &values, specs, at);
+    let place = |out| edge.clone().map(|e| Edge { record: e.record, out });
+    values.into_iter().enumerate().map(|(k, value)| Tensor { value, edge: place(k as u32) }).collect()
+}
+/// The record, or the cut, of a structural operation.
+fn mark(
+    op: impl Op,
+    edges: Edges,
+    x: &[Tensor],
+    values: &[Held],
+    specs: SmallVec<[Spec; 2]>,
+    at: &'static Location<'static>,
+) -> Option<Edge> {
+    if edges.iter().all(Option::is_none) {
+        return None;
+    }
+    let why = match op.gradient() {
+        Gradient::None(why) => Some(why),
+        Gradient::Rule if values.iter().any(|v| !v.dtype.is_float()) => Some("its result is not a float"),
+        Gradient::Rule => None,
+    };
+    if why.is_some() || !mode::recording() || record::tracked(&edges) == 0 {
+        return cut(op.name(), at, why, &edges);
+    }
+    Some(Edge { record: record::op(Box::new(op), edges, x, values, specs, at), out: 0 })
+}
+fn run(kernel: Kernel, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+    match kernel {
+        Kernel::Call(call) => run_call(&call, x, out),
+        Kernel::Compose(f) => {
+            let made = crate::no_grad(|| f(x));
+            made.into_iter().map(|t| t.value).collect()
+        }
+        Kernel::View(f) => smallvec![view(&x[0].value, &*f, only(out))],
+        Kernel::Reshape => smallvec![reshape(&x[0].value, only(out).shape)],
+        Kernel::Fold(red, axes) => smallvec![fold(&x[0].value, red, &axes, only(out))],
+    }
+}
+fn only(mut out: Specs) -> Spec {
+    out.pop().expect("views and reductions have one output")
+}
+/// A view of a pending value stays in the program if it only repeats row values over their rows; any other forces.
+fn view(x: &Held, f: &dyn Fn(&Layout) -> Option<Layout>, out: Spec) -> Held {
+    if x.spreads(&out.shape) {
+        let probe = Layout::dense(x.shape.clone());
+        if f(&probe).is_some_and(|l| l == probe.broadcast_to(&out.shape)) {
+            return same_value(x.clone(), out.shape);
+        }
+    }
+    if let Some(layout) = f(&x.layout()) {
+        debug_assert_eq!(layout.shape, out.shape, "a view has the inferred shape");
+        let view = View { buffer: x.ready_view().buffer.clone(), layout: Some(Box::new(layout)) };
+        return Value::ready(x.dtype, out.shape, view);
+    }
+    let dense = same_value(x.clone(), x.shape.clone());
+    let layout = f(&dense.layout()).expect("a dense layout has every view");
+    Value::ready(x.dtype, out.shape, View { buffer: dense.ready_view().buffer.clone(), layout: Some(Box::new(layout)) })
+}
+fn reshape(x: &Held, shape: Shape) -> Held {
+    if x.shape == shape {
+        return x.clone();
+    }
+    if x.is_pending() && !x.sink {
+        return same_value(x.clone(), shape);
+    }
+    let ready = x.ready_view();
+    let layout = match &ready.layout {
+        None => return Value::ready(x.dtype, shape, ready.clone()),
+        Some(l) => l.reshape(&shape),
+    };
+    match layout {
+        Some(l) => Value::ready(x.dtype, shape, View { buffer: ready.buffer.clone(), layout: Some(Box::new(l)) }),
+        None => same_value(x.clone(), shape),
+    }
+}
+fn run_call(call: &Call, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+    crate::plan::force(&x.iter().map(|t| &t.value).collect::<SmallVec<[&Held; 4]>>());
+    let mut buffers: SmallVec<[Buffer; 1]> = out.iter().map(|s| Buffer::alloc(s.shape.numel() * s.dtype.size())).collect();
+    let mut results: SmallVec<[ViewMut<'_>; 1]> =
+        out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
+    let views: SmallVec<[CallView<'_>; 4]> = x.iter().map(|t| CallView::of(&t.value)).collect();
+    (call.run)(&views, &mut results);
+    drop(results);
+    let value = |(s, b): (Spec, Buffer)| Value::ready(s.dtype, s.shape, View::dense(Arc::new(b)));
+    out.into_iter().zip(buffers).map(value).collect()
+}
+
+/// A reduction, as one pending value per group of adjacent reduced axes, last group first. Which trees these are
+/// depends on shape and axes alone. Half types are folded in `F32`.
+fn fold(x: &Held, red: Red, axes: &[usize], out: Spec) -> Held {
+    let start = match x.dtype {
+        F16 | BF16 => cast_value(x.clone(), F32),
+        d if d == out.dtype => x.clone(),
+        _ => cast_value(x.clone(), out.dtype),
+    };
+    let mut sizes: SmallVec<[(usize, bool); 6]> = smallvec![];
+    let whole = (0..x.shape.rank()).all(|i| axes.contains(&i) || x.shape[i] == 1);
+    for (i, &size) in x.shape.iter().enumerate() {
+        let reduced = axes.contains(&i);
+        match sizes.last_mut() {
+            _ if size == 1 => {}
+            Some((n, r)) if *r == reduced && !whole => *n *= size,
+            _ => sizes.push((size, reduced)),
+        }
+    }
+    if whole {
+        merge_whole(&mut sizes);
+    }
+    let mut value = start;
+    while let Some(at) = sizes.iter().rposition(|s| s.1) {
+        let (len, _) = sizes.remove(at);
+        let count = |s: &[(usize, bool)]| s.iter().map(|s| s.0).product::<usize>();
+        let (outer, inner) = (count(&sizes[..at]), count(&sizes[at..]));
+        let done = !sizes.iter().any(|s| s.1);
+        let shape = if done { out.shape.clone() } else { sizes.iter().map(|s| s.0).collect() };
+        let over = if inner == 1 { Over::Rows(len) } else { Over::Columns { outer, len, inner } };
+        value = fold_once(value, red, over, shape);
+    }
+    if value.shape != out.shape {
+        value = reshape(&value, out.shape.clone());
+    }
+    if value.dtype == out.dtype { value } else { cast_value(value, out.dtype) }
+}
+/// Sums over everything go row by row first, with rows as a program over such a tensor has them, so that they end
+/// the pass that made their operand.
+fn merge_whole(sizes: &mut SmallVec<[(usize, bool); 6]>) {
+    const SHORT: usize = 64;
+    while sizes.len() > 1 && sizes[sizes.len() - 1].0 < SHORT {
+        let (n, _) = sizes.pop().expect("more than one");
+        sizes.last_mut().expect("more than one").0 *= n;
+    }
+    if sizes.is_empty() {
+        return;
+    }
+    let rest: usize = sizes.iter().map(|s| s.0).product();
+    let row = sizes.last().map_or(1, |s| s.0);
+    sizes.clear();
+    match row {
+        0 => sizes.push((0, true)),
+        row if row > ROW_MAX || row == rest => sizes.push((rest, true)),
+        row => sizes.extend([(rest / row, true), (row, true)]),
+    }
+}
+fn fold_once(x: Held, red: Red, over: Over, shape: Shape) -> Held {
+    let dtype = x.dtype;
+    if shape.contains(&0) {
+        return empty(dtype, shape);
+    }
+    if x.numel == 0 {
+        let buffer = scalar(dtype, red.fold(dtype).identity);
+        let layout = Layout::dense(Shape::scalar()).broadcast_to(&shape);
+        return Value::ready(dtype, shape, View { buffer, layout: Some(Box::new(layout)) });
+    }
+    Value::pending(Kind::Fold { red, over }, dtype, shape, smallvec![Arg::Value(x)])
+}
+/// The type of a sum or product of elements of `dtype`.
+pub(crate) fn sum_dtype(dtype: DType) -> DType {
+    if dtype.is_float() { dtype } else { I64 }
+}

@@ -1,0 +1,144 @@
+//! Storage: aligned blocks of bytes from a size-class cache, and the counters of `memory::stats()`.
+//!
+//! A buffer knows neither dtype nor shape. Fresh memory is dear (page faults cost four times the pass that
+//! fills it), so a dropped buffer goes back to its class until the cache holds [`CACHE_LIMIT`] bytes.
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use crate::cpu::load;
+use crate::dtype::{DType, Element};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+/// Alignment of every buffer: a cache line, and the widest vector.
+const ALIGN: usize = 64;
+/// Bytes that the cache keeps at most.
+const CACHE_LIMIT: usize = 512 << 20;
+/// Four classes per power of two, from 64 bytes up.
+const CLASSES: usize = 4 * 58;
+
+pub(crate) struct Buffer {
+    ptr: NonNull<u8>,
+    cap: usize,
+}
+// SAFETY: a buffer owns its bytes; who may read or write them when is the lock protocol's business (`cell`).
+unsafe impl Send for Buffer {}
+// SAFETY: as above; a shared buffer hands out only a raw pointer.
+unsafe impl Sync for Buffer {}
+
+/// A cached block.
+struct Free(NonNull<u8>);
+// SAFETY: a free block belongs to nobody but the list that it lies in.
+unsafe impl Send for Free {}
+
+static FREE: [Mutex<Vec<Free>>; CLASSES] = [const { Mutex::new(Vec::new()) }; CLASSES];
+static CACHED: AtomicUsize = AtomicUsize::new(0);
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+static FRESH: AtomicUsize = AtomicUsize::new(0);
+
+/// The class of a request and the bytes that a block of this class has.
+fn class(bytes: usize) -> (usize, usize) {
+    let b = bytes.max(64);
+    let step = 1 << (b.ilog2() - 2);
+    let cap = b.div_ceil(step) * step;
+    let e = cap.ilog2() as usize;
+    ((e - 6) * 4 + ((cap >> (e - 2)) & 3), cap)
+}
+fn list(class: usize) -> std::sync::MutexGuard<'static, Vec<Free>> {
+    FREE[class].lock().unwrap_or_else(PoisonError::into_inner)
+}
+fn block(cap: usize) -> Layout {
+    Layout::from_size_align(cap, ALIGN).expect("a size class is a valid layout")
+}
+
+impl Buffer {
+    /// A block of at least `bytes` bytes; they are initialised, to whatever was there last.
+    pub(crate) fn alloc(bytes: usize) -> Buffer {
+        let (c, cap) = class(bytes);
+        let live = LIVE.fetch_add(cap, Relaxed) + cap;
+        if live > PEAK.load(Relaxed) {
+            PEAK.fetch_max(live, Relaxed);
+        }
+        if let Some(Free(ptr)) = list(c).pop() {
+            CACHED.fetch_sub(cap, Relaxed);
+            return Buffer { ptr, cap };
+        }
+        FRESH.fetch_add(cap, Relaxed);
+        // SAFETY: a class has at least 64 bytes.
+        let ptr = unsafe { alloc_zeroed(block(cap)) };
+        let Some(ptr) = NonNull::new(ptr) else { handle_alloc_error(block(cap)) };
+        Buffer { ptr, cap }
+    }
+    #[inline]
+    pub(crate) fn ptr(&self) -> *mut u8 {
+        self.ptr.as_ptr()
+    }
+    /// Copies `data` to the start.
+    pub(crate) fn write<T: Element>(&mut self, data: &[T]) {
+        assert!(size_of_val(data) <= self.cap, "room for the data");
+        // SAFETY: there is room, and the block is borrowed mutably, so the two do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), self.ptr().cast::<T>(), data.len()) }
+    }
+    /// `n` elements with these bits at the start.
+    pub(crate) fn fill(&mut self, bits: u64, dtype: DType, n: usize) {
+        assert!(n * dtype.size() <= self.cap, "room for the elements");
+        // SAFETY: there is room, and the block is borrowed mutably.
+        unsafe { load::fill(self.ptr(), bits, dtype, n) }
+    }
+    /// Bytes of this block's class.
+    #[inline]
+    pub(crate) fn capacity(&self) -> usize {
+        self.cap
+    }
+}
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(self.cap, Relaxed);
+        if CACHED.fetch_add(self.cap, Relaxed) + self.cap <= CACHE_LIMIT {
+            list(class(self.cap).0).push(Free(self.ptr));
+            return;
+        }
+        CACHED.fetch_sub(self.cap, Relaxed);
+        // SAFETY: `ptr` came from `alloc` with this very layout and is dropped here once.
+        unsafe { dealloc(self.ptr.as_ptr(), block(self.cap)) }
+    }
+}
+
+/// Gives every cached block back to the system.
+pub(crate) fn release() {
+    for c in 0..CLASSES {
+        for Free(ptr) in std::mem::take(&mut *list(c)) {
+            let cap = capacity_of(c);
+            CACHED.fetch_sub(cap, Relaxed);
+            // SAFETY: blocks of class `c` were allocated with the layout of its capacity.
+            unsafe { dealloc(ptr.as_ptr(), block(cap)) }
+        }
+    }
+}
+/// The inverse of [`class`].
+fn capacity_of(class: usize) -> usize {
+    let e = class / 4 + 6;
+    (1 << e) + (class % 4) * (1 << (e - 2))
+}
+/// Live, peak, cached and freshly allocated bytes.
+pub(crate) fn counters() -> [usize; 4] {
+    [LIVE.load(Relaxed), PEAK.load(Relaxed), CACHED.load(Relaxed), FRESH.load(Relaxed)]
+}
+/// Begins a new peak at what is live now.
+pub(crate) fn reset_peak() {
+    PEAK.store(LIVE.load(Relaxed), Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_tight_and_invertible() {
+        for bytes in (0..5000).chain([1 << 20, (1 << 20) + 1, 3 << 30]) {
+            let (c, cap) = class(bytes);
+            assert!(cap >= bytes && (bytes < 64 || cap <= bytes + bytes / 4 + 1));
+            assert_eq!((class(cap), capacity_of(c)), ((c, cap), cap));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One row of the table of elementwise operations: name, kernel, derivative, where gradcheck draws inputs.
+//!
+//! Rows are written with [`elementwise!`] in the family files of `ops`. The formula is instantiated by
+//! `cpu::map`; the derivative is traced once over [`Scalar`], and what it mentions is what the tape keeps.
+use crate::cpu::map::BlockFn;
+use crate::dtype::DType;
+use crate::scalar::{Expr, Scalar};
+use smallvec::SmallVec;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// An elementwise operation of one to three operands.
+pub struct Elementwise {
+    /// The user's name for it, PyTorch's where there is one.
+    pub name: &'static str,
+    /// Which operand types it takes and what it gives.
+    pub class: Class,
+    /// Number of operands.
+    pub arity: usize,
+    /// The block kernel for operands of a type.
+    pub kernel: fn(DType) -> Option<BlockFn>,
+    /// The derivative.
+    pub rule: Rule,
+    /// What a trace may put in place of this operation, given which operands are constants.
+    pub simplify: Simplify,
+    /// Where its generated tests draw inputs.
+    pub sample: Sample,
+    /// This operation as an expression, made on first use.
+    pub(crate) expr: OnceLock<Arc<Expr>>,
+}
+/// A rewrite of an operation over constants: operands, and the values of those that are constant.
+pub type Simplify = fn(&[Scalar], &[Option<f64>]) -> Option<Scalar>;
+
+/// Operand and result types of an elementwise operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Class {
+    /// Numbers of one type in and out.
+    Arith,
+    /// Floats in and out; integers become `F32` first.
+    Float,
+    /// Numbers in, truth values out.
+    Test,
+    /// Truth values in and out.
+    Logic,
+    /// A truth value and two elements of one type in, one of them out.
+    Choose,
+}
+/// The derivative of an elementwise operation.
+pub enum Rule {
+    /// From operands, output and cotangent to one cotangent per operand.
+    Grad(fn(&[Scalar], Scalar, Scalar) -> SmallVec<[Scalar; 3]>),
+    /// No gradient, and why.
+    None(&'static str),
+}
+/// A set of inputs at which an operation is defined and smooth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sample {
+    /// About -2 to 2, away from the integers' halves and from 0.
+    Real,
+    /// Above 0.
+    Positive,
+    /// Between -1 and 1.
+    Unit,
+    /// Above 1.
+    AboveOne,
+    /// Two or three operands away from ties.
+    Distinct,
+}
+
+impl fmt::Debug for Elementwise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+/// No rewrite.
+pub fn keep(_: &[Scalar], _: &[Option<f64>]) -> Option<Scalar> {
+    None
+}
+
+/// The rows of one family: `elementwise! { (o, g) ROWS }`, where `o` names a row's output and `g` its cotangent
+/// in the derivatives. A row is
+///
+/// ```text
+/// /// Documentation with an asserting doctest.
+/// NAME: class [pub] name(x, y) = formula; [derivatives] | none "why"; Sample [, simplify];
+/// ```
+///
+/// It gives the static `NAME`, with `pub` also the methods of `Tensor` and `Scalar`, and a line in the file's
+/// `OPS`.
+macro_rules! elementwise {
+    (($o:ident, $g:ident) $(
+        $(#[$doc:meta])*
+        $NAME:ident: $class:ident $name:ident ( $($x:ident),+ ) = $body:expr;
+        $([ $($d:expr),* ])? $(none $why:literal)?; $sample:ident $(, $simplify:expr)?;
+    )*) => {
+        $( elementwise!(@static ($o, $g) $NAME $class $name ($($x),+) $body, [$($($d),*)?] [$($why)?] $sample [$($simplify)?]); )*
+        elementwise!(@methods $( $(#[$doc])* $NAME $name ($($x),+); )*);
+        /// The operations of this family.
+        pub(crate) const OPS: &[&$crate::elementwise::Elementwise] = &[$(&$NAME),*];
+    };
+    (@static ($o:ident, $g:ident) $NAME:ident $class:ident $name:ident ($($x:ident),+) $body:expr, [$($d:expr),*] [$($why:literal)?] $sample:ident [$($simplify:expr)?]) => {
+        pub(crate) static $NAME: $crate::elementwise::Elementwise = {
+            struct Formula;
+            elementwise!(@formula $class Formula ($($x),+) $body);
+            $crate::elementwise::Elementwise {
+                name: stringify!($name),
+                class: elementwise!(@class $class),
+                arity: [$(stringify!($x)),+].len(),
+                kernel: elementwise!(@kernel $class Formula $($x)+),
+                rule: elementwise!(@rule ($o, $g) ($($x),+) [$($d),*] [$($why)?]),
+                simplify: elementwise!(@simplify $($simplify)?),
+                sample: $crate::elementwise::Sample::$sample,
+                expr: std::sync::OnceLock::new(),
+            }
+        };
+    };
+    (@simplify) => { $crate::elementwise::keep };
+    (@simplify $f:expr) => { $f };
+    (@rule ($o:ident, $g:ident) ($($x:ident),+) [] [$why:literal]) => { $crate::elementwise::Rule::None($why) };
+    (@rule ($o:ident, $g:ident) ($($x:ident),+) [$($d:expr),+] []) => {
+        $crate::elementwise::Rule::Grad(|operands, $o, $g| {
+            let &[$($x),+] = operands else { unreachable!("arity") };
+            let _ = ($($x,)+ $o, $g);
+            smallvec::smallvec![$($crate::Scalar::from($d)),+]
+        })
+    };
+    (@class arith) => { $crate::elementwise::Class::Arith };
+    (@class float) => { $crate::elementwise::Class::Float };
+    (@class test) => { $crate::elementwise::Class::Test };
+    (@class logic) => { $crate::elementwise::Class::Logic };
+    (@kernel arith $F:ident $a:ident) => { $crate::cpu::map::arith1::<$F> };
+    (@kernel arith $F:ident $a:ident $b:ident) => { $crate::cpu::map::arith2::<$F> };
+    (@kernel arith $F:ident $a:ident $b:ident $c:ident) => { $crate::cpu::map::arith3::<$F> };
+    (@kernel float $F:ident $a:ident) => { $crate::cpu::map::float1::<$F> };
+    (@kernel float $F:ident $a:ident $b:ident) => { $crate::cpu::map::float2::<$F> };
+    (@kernel float $F:ident $a:ident $b:ident $c:ident) => { $crate::cpu::map::float3::<$F> };
+    (@kernel test $F:ident $a:ident) => { $crate::cpu::map::test1::<$F> };
+    (@kernel test $F:ident $a:ident $b:ident) => { $crate::cpu::map::test2::<$F> };
+    (@kernel logic $F:ident $a:ident) => { $crate::cpu::map::logic1::<$F> };
+    (@kernel logic $F:ident $a:ident $b:ident) => { $crate::cpu::map::logic2::<$F> };
+    (@formula arith $F:ident ($($x:ident),+) $body:expr) => {
+        impl $crate::cpu::map::Arith<{ [$(stringify!($x)),+].len() }> for $F {
+            #[inline(always)]
+            fn map<T: $crate::cpu::lane::Num>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> T { $body }
+        }
+    };
+    (@formula float $F:ident ($($x:ident),+) $body:expr) => {
+        impl $crate::cpu::map::Float<{ [$(stringify!($x)),+].len() }> for $F {
+            #[inline(always)]
+            fn map<T: $crate::cpu::lane::Real>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> T { $body }
+        }
+    };
+    (@formula test $F:ident ($($x:ident),+) $body:expr) => {
+        impl $crate::cpu::map::Test<{ [$(stringify!($x)),+].len() }> for $F {
+            #[inline(always)]
+            fn test<T: $crate::cpu::lane::Num>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> bool { $body }
+        }
+    };
+    (@formula logic $F:ident ($($x:ident),+) $body:expr) => {
+        impl $crate::cpu::map::Logic<{ [$(stringify!($x)),+].len() }> for $F {
+            #[inline(always)]
+            fn map([$($x),+]: [bool; { [$(stringify!($x)),+].len() }]) -> bool { $body }
+        }
+    };
+    (@methods $( $(#[$doc:meta])* $NAME:ident $name:ident ($($x:ident),+); )*) => {
+        impl $crate::Tensor { $( elementwise!(@tensor $(#[$doc])* $NAME $name $($x)+); )* }
+        impl $crate::Scalar { $( elementwise!(@scalar $NAME $name $($x)+); )* }
+    };
+    (@tensor $(#[$doc:meta])* $NAME:ident $name:ident $a:ident) => {
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name(&self) -> $crate::Tensor { $crate::apply::map(&$NAME, [self.into()]) }
+    };
+    (@tensor $(#[$doc:meta])* $NAME:ident $name:ident $a:ident $b:ident) => {
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name(&self, $b: impl Into<$crate::Operand>) -> $crate::Tensor {
+            $crate::apply::map(&$NAME, [self.into(), $b.into()])
+        }
+    };
+    (@scalar $NAME:ident $name:ident $a:ident) => {
+        #[doc = concat!("The scalar form of [`Tensor::", stringify!($name), "`](crate::Tensor::", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(self) -> $crate::Scalar { $crate::Scalar::apply(&$NAME, &[self]) }
+    };
+    (@scalar $NAME:ident $name:ident $a:ident $b:ident) => {
+        #[doc = concat!("The scalar form of [`Tensor::", stringify!($name), "`](crate::Tensor::", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(self, $b: impl Into<$crate::Scalar>) -> $crate::Scalar { $crate::Scalar::apply(&$NAME, &[self, $b.into()]) }
+    };
+}
+pub(crate) use elementwise;

@@ -1,0 +1,100 @@
+//! What `autograd` and `nn` see of records, and nobody else.
+//!
+//! Reading: id, operation, line, inputs, and take or peek of what was saved. Making: leaves, and marks that cut.
+use crate::record::{self, Kind};
+pub use crate::record::{Cotangent, Cotangents, Edge, Record};
+use crate::tensor::Tensor;
+use smallvec::SmallVec;
+use std::panic::Location;
+use std::sync::Arc;
+
+/// A leaf of the tape: an identity that tensors are attached to, and that gradients are looked up by.
+#[derive(Clone, Debug)]
+pub struct Leaf(Arc<Record>);
+impl Leaf {
+    /// A fresh leaf.
+    #[track_caller]
+    #[expect(clippy::new_without_default, reason = "each leaf is another identity")]
+    pub fn new() -> Leaf {
+        Leaf(Record::leaf(Location::caller()))
+    }
+    /// The id that gradients are looked up by.
+    pub fn id(&self) -> u64 {
+        self.0.id()
+    }
+    /// The same elements, tracked as this leaf.
+    pub fn attach(&self, t: &Tensor) -> Tensor {
+        Tensor { value: t.value.clone(), edge: Some(Edge { record: self.0.clone(), out: 0 }) }
+    }
+}
+
+/// The tensor's place on the tape, cut ones included.
+pub fn edge(t: &Tensor) -> Option<&Edge> {
+    t.edge.as_ref()
+}
+/// Whether gradients reach through this tensor.
+pub fn is_tracked(t: &Tensor) -> bool {
+    t.edge.as_ref().is_some_and(|e| e.record.is_tracked())
+}
+/// The same elements without a past; a mark of `op` and line is left if there was one.
+pub fn cut(t: &Tensor, op: &'static str, why: &'static str, at: &'static Location<'static>) -> Tensor {
+    let edges: [Option<Edge>; 1] = [t.edge.clone()];
+    Tensor { value: t.value.clone(), edge: record::cut(op, at, why, false, &edges) }
+}
+/// The same value at another place on the tape.
+pub fn with_edge(t: &Tensor, edge: Option<Edge>) -> Tensor {
+    Tensor { value: t.value.clone(), edge }
+}
+/// Whether the value is still to be computed.
+pub fn is_pending(t: &Tensor) -> bool {
+    t.value.is_pending()
+}
+
+impl Edge {
+    /// The record.
+    pub fn record(&self) -> &Arc<Record> {
+        &self.record
+    }
+    /// Which of its outputs.
+    pub fn out(&self) -> usize {
+        self.out as usize
+    }
+}
+impl Record {
+    /// Whether this is a leaf.
+    pub fn is_leaf(&self) -> bool {
+        self.kind() == Kind::Leaf
+    }
+    /// Why gradients end here, if they do.
+    pub fn cut_reason(&self) -> Option<&'static str> {
+        match self.kind() {
+            Kind::Cut(why) => Some(why),
+            _ => None,
+        }
+    }
+    /// Whether a backward pass has taken what the rule needs.
+    pub fn spent(&self) -> bool {
+        self.is_spent()
+    }
+    /// Whether the rule is elementwise work only, so that a pending cotangent may stay pending.
+    pub fn fusable(&self) -> bool {
+        self.fuses()
+    }
+    /// The records that it reads, by operand.
+    pub fn inputs(&self) -> SmallVec<[Option<Edge>; 2]> {
+        self.edges()
+    }
+    /// For a cut, what it cut off, where that is still alive.
+    pub fn cut_from(&self) -> SmallVec<[Arc<Record>; 1]> {
+        self.cut_off()
+    }
+    /// The values kept for the rule, as tensors without a past.
+    pub fn saved(&self) -> Vec<Tensor> {
+        self.saved_values().into_iter().map(Tensor::untracked).collect()
+    }
+}
+/// Runs a record's rule on the cotangent of its output: the edges of its operands and a cotangent for each. With
+/// `take` the record is spent. `None` if it already was.
+pub fn pull(record: &Arc<Record>, g: Tensor, take: bool) -> Option<(SmallVec<[Option<Edge>; 2]>, Cotangents)> {
+    record::pull(record, g, take).map(|(taken, parts)| (taken.edges, parts))
+}

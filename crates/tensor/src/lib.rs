@@ -1,0 +1,39 @@
+//! Tensor values, lazily fused kernels and the table of operations of retrograd.
+#![allow(missing_docs)]
+mod apply;
+mod buffer;
+pub mod call;
+mod cell;
+mod cpu;
+mod dtype;
+mod elementwise;
+pub mod entry;
+mod error;
+mod fmt;
+mod fuse;
+#[doc(hidden)]
+pub mod hidden;
+pub mod index;
+pub mod layout;
+pub mod memory;
+mod mode;
+pub mod op;
+mod operand;
+mod ops;
+mod plan;
+mod record;
+mod scalar;
+pub mod shape;
+mod tensor;
+mod value;
+
+pub use cpu::pool::with_threads;
+pub use dtype::{BF16, Bool, DType, Element, F16, F32, F64, I32, I64, Number, U8};
+pub use error::{Error, ErrorKind, OrRaise, attempt, raise};
+pub use index::Index;
+pub use mode::{eager, enable_grad, no_grad};
+pub use operand::Operand;
+pub use record::{Context, Cotangent, Cotangents};
+pub use scalar::Scalar;
+pub use shape::{IntoAxes, IntoDims, IntoShape, Shape};
+pub use tensor::Tensor;

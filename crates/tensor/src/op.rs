@@ -1,0 +1,113 @@
+//! What a structural operation is: one `impl Op` with name, shape rule, kernel and gradient rule.
+//!
+//! Elementwise operations are rows of the table instead (`elementwise`). A user's own operation implements the
+//! same trait: it has everything that a built-in one has.
+use crate::call::Call;
+use crate::cpu::fold::Red;
+use crate::dtype::DType;
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::record::{Context, Cotangents};
+use crate::shape::{AxisVec, Shape};
+use crate::tensor::Tensor;
+use smallvec::SmallVec;
+use std::fmt;
+
+/// Shape and dtype of an operand or a result.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Spec {
+    /// Its shape.
+    pub shape: Shape,
+    /// Its element type.
+    pub dtype: DType,
+}
+impl Spec {
+    /// A spec.
+    pub fn new(shape: impl Into<Shape>, dtype: DType) -> Spec {
+        Spec { shape: shape.into(), dtype }
+    }
+}
+/// One spec per output.
+pub type Specs = SmallVec<[Spec; 1]>;
+/// One tensor per output.
+pub type Outputs = SmallVec<[Tensor; 1]>;
+
+/// How an operation runs. Planning looks at nothing else.
+pub enum Kernel {
+    /// The operand's elements, found elsewhere: a new layout of the same buffer, or `None` if strides cannot
+    /// express it (the operand is then copied to dense order first).
+    View(Box<dyn Fn(&Layout) -> Option<Layout>>),
+    /// The same elements in the same logical order under the result's shape.
+    Reshape,
+    /// A reduction over these axes, which the result has as size 1 (or not at all).
+    Fold(Red, AxisVec),
+    /// A loop over whole operands in memory.
+    Call(Call),
+    /// A formula over other operations, which are not recorded: this operation's own rule is its gradient.
+    Compose(Box<dyn Fn(&[Tensor]) -> Outputs>),
+}
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kernel::View(_) => "view",
+            Kernel::Reshape => "reshape",
+            Kernel::Fold(..) => "fold",
+            Kernel::Call(_) => "call",
+            Kernel::Compose(_) => "compose",
+        })
+    }
+}
+
+/// What a gradient rule reads, by position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Saves {
+    /// Bit i: operand i.
+    pub inputs: u64,
+    /// Bit i: output i.
+    pub outputs: u64,
+}
+impl Saves {
+    /// The rule reads shapes only.
+    pub const NOTHING: Saves = Saves { inputs: 0, outputs: 0 };
+    /// The rule reads these operands.
+    pub fn inputs(positions: impl IntoIterator<Item = usize>) -> Saves {
+        Saves { inputs: positions.into_iter().fold(0, |m, i| m | 1 << i), outputs: 0 }
+    }
+    /// The rule reads the first output.
+    pub const OUTPUT: Saves = Saves { inputs: 0, outputs: 1 };
+    /// The rule reads this much and the first output.
+    #[must_use]
+    pub fn and_output(self) -> Saves {
+        Saves { outputs: 1, ..self }
+    }
+}
+
+/// Whether an operation has a gradient.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gradient {
+    /// Yes: [`Op::vjp`].
+    Rule,
+    /// No, and why. Its outputs cut the tape.
+    None(&'static str),
+}
+
+/// An operation over tensors.
+pub trait Op: fmt::Debug + Send + Sync + 'static {
+    /// The user's name for it.
+    fn name(&self) -> &'static str;
+    /// Shape and dtype of each output.
+    ///
+    /// # Errors
+    /// Whatever is wrong with these operands. Nothing is refused later.
+    fn infer(&self, x: &[Spec]) -> Result<Specs, Error>;
+    /// How to run it on operands that `infer` has accepted.
+    fn kernel(&self, x: &[Spec], out: &[Spec]) -> Kernel;
+    /// Whether there is a gradient.
+    fn gradient(&self) -> Gradient {
+        Gradient::Rule
+    }
+    /// What [`Op::vjp`] reads when the operands marked in `tracked` (by bit) need a gradient.
+    fn saves(&self, tracked: u64) -> Saves;
+    /// The cotangent of each operand, from those of the outputs, in tensor operations.
+    fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents;
+}

@@ -1,0 +1,245 @@
+//! What one run of a program works on: pointers to leaves, numbers, and where results go.
+use super::code::{Code, Item, Key, Level, NONE, Place, Ref, What};
+use super::graph::{Fate, Graph};
+use crate::buffer::Buffer;
+use crate::cpu::load;
+use crate::dtype::DType;
+use crate::layout::Layout;
+use crate::memory;
+use crate::value::{Arg, Kind, Pending, Space, Value, View};
+use smallvec::SmallVec;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A dense operand, read where it lies.
+pub(crate) struct Leaf {
+    pub(crate) base: *const u8,
+    node: usize,
+}
+/// An operand that is gathered into registers.
+pub(crate) struct Load {
+    pub(crate) base: *const u8,
+    pub(crate) layout: Layout,
+    node: usize,
+    level: Level,
+}
+/// A value that is written to memory.
+pub(crate) struct Out {
+    pub(crate) val: u32,
+    pub(crate) base: *mut u8,
+    /// Made in a register and copied right after the step that makes it: the memory is still an operand of that
+    /// step, or the value is an operand itself.
+    pub(crate) copy: bool,
+    node: usize,
+    buffer: Arc<Buffer>,
+}
+/// The result of a reduction that ends the program.
+pub(crate) struct Sink {
+    pub(crate) base: *mut u8,
+    node: usize,
+    buffer: Arc<Buffer>,
+}
+/// Everything that a run needs beside its code. The pointers live as long as the graph's locks.
+pub(crate) struct Binding<'g> {
+    pub(crate) space: Space,
+    pub(crate) leaves: SmallVec<[Leaf; 8]>,
+    pub(crate) loads: SmallVec<[Load; 4]>,
+    pub(crate) numbers: SmallVec<[(u64, DType); 4]>,
+    /// By definition.
+    pub(crate) outs: SmallVec<[Out; 8]>,
+    pub(crate) sinks: SmallVec<[Sink; 2]>,
+    nodes: SmallVec<[usize; 16]>,
+    life: PhantomData<&'g Value>,
+}
+
+impl Binding<'_> {
+    /// Leaves and numbers of the needed part of the graph, and its structure.
+    pub(super) fn of<'g>(graph: &Graph<'g>, space: Space) -> (Binding<'g>, Key) {
+        let mut b = Binding {
+            space,
+            leaves: SmallVec::new(),
+            loads: SmallVec::new(),
+            numbers: SmallVec::new(),
+            outs: SmallVec::new(),
+            sinks: SmallVec::new(),
+            nodes: SmallVec::new(),
+            life: PhantomData,
+        };
+        let mut item_of = vec![NONE; graph.nodes.len()];
+        let mut items = Vec::with_capacity(graph.nodes.len());
+        for (i, node) in graph.nodes.iter().enumerate().rev() {
+            let (Some(guard), true) = (&node.guard, node.needed) else { continue };
+            let recipe = guard.recipe();
+            let level = b.level(node.value, recipe);
+            let args = recipe.args.iter().enumerate().map(|(k, a)| b.operand(graph, &item_of, node.value, recipe, level, k, a));
+            let args = args.collect();
+            item_of[i] = items.len() as u32;
+            b.nodes.push(i);
+            let what = match &recipe.kind {
+                Kind::Map { expr, out, compute } => What::Map(Arc::as_ptr(expr) as usize, *out as u32, *compute),
+                Kind::Cast => What::Cast,
+                Kind::Same => What::Same,
+                Kind::Fold { red, over } => What::Fold(*red, *over),
+            };
+            items.push(Item { what, dtype: node.value.dtype, level, args });
+        }
+        (b, Key { last: space.last, items })
+    }
+    /// The node of item `k`.
+    pub(super) fn node_of(&self, k: usize) -> usize {
+        self.nodes[k]
+    }
+    fn level_of(&self, numel: usize) -> Level {
+        if numel == self.space.n { Level::Full } else { Level::Row }
+    }
+    /// The level at which a value is computed; that of its operand for a reduction.
+    fn level(&self, value: &Value, recipe: &Pending) -> Level {
+        match (&recipe.kind, &recipe.args[0]) {
+            (Kind::Fold { .. }, Arg::Value(x)) => self.level_of(x.numel),
+            _ => self.level_of(value.numel),
+        }
+    }
+    #[expect(clippy::too_many_arguments, reason = "one step of the loop above, apart for length")]
+    fn operand(&mut self, graph: &Graph<'_>, item_of: &[u32], value: &Value, recipe: &Pending, level: Level, k: usize, a: &Arg) -> Ref {
+        let v = match a {
+            Arg::Value(v) => v,
+            Arg::Number(n) => {
+                let Kind::Map { expr, compute, .. } = &recipe.kind else { unreachable!("only maps have numbers") };
+                let dtype = if expr.truths >> k & 1 == 1 { crate::dtype::Bool } else { compute.compute() };
+                return self.number(n.bits(dtype), dtype);
+            }
+        };
+        let at = graph.find(v);
+        if item_of[at] != NONE {
+            return Ref::Item(item_of[at]);
+        }
+        let view = v.cell.result().expect("an operand outside the program is ready");
+        let shape = if matches!(recipe.kind, Kind::Fold { .. }) { &v.shape } else { &value.shape };
+        self.leaf(at, v, view, shape, level)
+    }
+    fn number(&mut self, bits: u64, dtype: DType) -> Ref {
+        self.numbers.push((bits, dtype));
+        Ref::Number(self.numbers.len() as u32 - 1, dtype)
+    }
+    fn leaf(&mut self, node: usize, v: &Value, view: &View, shape: &crate::shape::Shape, level: Level) -> Ref {
+        let want = match level {
+            Level::Full => self.space.n,
+            Level::Row => self.space.n / self.space.last,
+        };
+        let base: *const u8 = view.buffer.ptr();
+        let at = |offset: usize| base.wrapping_add(offset * v.dtype.size());
+        if v.numel == 1 {
+            let offset = view.layout.as_ref().map_or(0, |l| l.offset);
+            // SAFETY: the one element of a ready value.
+            return self.number(unsafe { load::element(at(offset), v.dtype) }, v.dtype);
+        }
+        let dense = v.numel == want && view.layout.as_ref().is_none_or(|l| l.is_dense());
+        if dense {
+            let k = self.leaves.iter().position(|l| l.node == node).unwrap_or_else(|| {
+                let base = at(view.layout.as_ref().map_or(0, |l| l.offset));
+                self.leaves.push(Leaf { base, node });
+                self.leaves.len() - 1
+            });
+            return Ref::Leaf(k as u32, level, v.dtype);
+        }
+        let own = view.layout.as_deref().cloned().unwrap_or_else(|| Layout::dense(v.shape.clone()));
+        let layout = if v.numel == want { own } else { own.broadcast_to(shape) }.collapsed();
+        if layout.strides.iter().all(|&s| s == 0) {
+            // SAFETY: the one element that this value repeats.
+            return self.number(unsafe { load::element(at(layout.offset), v.dtype) }, v.dtype);
+        }
+        let k = self.loads.iter().position(|l| l.node == node && l.level == level && l.layout == layout).unwrap_or_else(|| {
+            self.loads.push(Load { base, layout, node, level });
+            self.loads.len() - 1
+        });
+        Ref::Load(k as u32, level, v.dtype)
+    }
+
+    /// Memory for everything that is written: a dying operand's where the sizes agree, else fresh.
+    pub(super) fn place_outputs(&mut self, graph: &mut Graph<'_>, code: &Code) {
+        let mut order: SmallVec<[(u32, u32, usize); 16]> = SmallVec::new();
+        for (item, &node) in self.nodes.iter().enumerate() {
+            let val = code.of_item[item];
+            if graph.nodes[node].fate == Fate::Written && val != NONE {
+                order.push((code.vals[val as usize].def, val, node));
+            }
+        }
+        // An early output takes an early-dying operand.
+        order.sort_unstable();
+        let mut dying = self.dying(graph, code);
+        for (def, val, node) in order {
+            let made = matches!(code.vals[val as usize].place, Place::Slot(_));
+            if let Some(twin) = self.outs.iter().find(|o| o.val == val && made) {
+                let (base, buffer) = (twin.base, twin.buffer.clone());
+                let copy = twin.copy;
+                self.outs.push(Out { val, base, copy, node, buffer });
+                continue;
+            }
+            let value = graph.nodes[node].value;
+            let bytes = value.numel * value.dtype.size();
+            let fits = |d: &Dying| d.numel == value.numel && d.size == value.dtype.size() && d.last_use <= def && made;
+            let reused = dying.iter().position(fits).map(|k| dying.swap_remove(k));
+            memory::count_output(reused.is_some());
+            let (copy, buffer) = match reused {
+                Some(d) => (d.last_use == def, d.buffer),
+                None => (!made, Arc::new(Buffer::alloc(bytes))),
+            };
+            self.outs.push(Out { val, base: buffer.ptr(), copy, node, buffer });
+        }
+        self.place_sinks(graph, code);
+    }
+    fn place_sinks(&mut self, graph: &Graph<'_>, code: &Code) {
+        for s in &code.sinks {
+            let node = self.nodes[s.item];
+            let numel = graph.nodes[node].value.numel;
+            let buffer = Arc::new(Buffer::alloc(numel * s.dtype.size()));
+            memory::count_output(false);
+            self.sinks.push(Sink { base: buffer.ptr(), node, buffer });
+        }
+    }
+    /// Operands whose memory nobody will read after their last use here.
+    fn dying(&self, graph: &Graph<'_>, code: &Code) -> SmallVec<[Dying; 8]> {
+        let mut found = SmallVec::new();
+        for (k, leaf) in self.leaves.iter().enumerate() {
+            if self.loads.iter().any(|l| l.node == leaf.node) || !graph.dies(leaf.node) {
+                continue;
+            }
+            let value = graph.nodes[leaf.node].value;
+            let view = value.cell.result().expect("a leaf is ready");
+            if view.layout.is_some() || Arc::strong_count(&view.buffer) != 1 {
+                continue;
+            }
+            let written = |(item, &node): (usize, &usize)| {
+                let val = code.of_item[item];
+                val != NONE && graph.nodes[node].fate == Fate::Written && code.vals[val as usize].place == Place::Leaf(k as u32)
+            };
+            if self.nodes.iter().enumerate().any(written) {
+                continue;
+            }
+            let uses = code.vals.iter().filter(|v| v.place == Place::Leaf(k as u32));
+            let last_use = uses.map(|v| v.last_use).max().unwrap_or(0);
+            found.push(Dying { last_use, numel: value.numel, size: value.dtype.size(), buffer: view.buffer.clone() });
+        }
+        found
+    }
+
+    /// Makes the results visible, releases the locks, and only then drops what they were made of.
+    pub(super) fn publish(self, mut graph: Graph<'_>) {
+        memory::count_program();
+        let mut recipes: SmallVec<[Pending; 8]> = SmallVec::new();
+        let outs = self.outs.into_iter().map(|o| (o.node, o.buffer));
+        let sinks = self.sinks.into_iter().map(|s| (s.node, s.buffer));
+        for (node, buffer) in outs.chain(sinks) {
+            let guard = graph.nodes[node].guard.as_mut().expect("a result is locked");
+            recipes.push(guard.publish(View::dense(buffer)));
+        }
+        drop(graph);
+        drop(recipes);
+    }
+}
+struct Dying {
+    last_use: u32,
+    numel: usize,
+    size: usize,
+    buffer: Arc<Buffer>,
+}

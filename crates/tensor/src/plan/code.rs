@@ -1,0 +1,379 @@
+//! A program's code: block operations in order, and where each of their values lives. It depends on the structure
+//! of the graph alone ([`Key`]), not on numbers, pointers or what is written out, and is cached by it.
+use super::bind::Binding;
+use super::graph::Graph;
+use crate::cpu::fold::{Fold, Red};
+use crate::cpu::map::{self, BlockFn};
+use crate::dtype::{Bool, DType};
+use crate::elementwise::Class;
+use crate::scalar::{Expr, Ins, OpRef};
+use crate::value::{Kind, Over};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Whether a value has one element per element of the program, or one per row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Level {
+    Full,
+    Row,
+}
+/// A value of a program.
+#[derive(Debug)]
+pub(crate) struct Val {
+    pub(crate) level: Level,
+    pub(crate) dtype: DType,
+    pub(crate) place: Place,
+    /// The step that makes it.
+    pub(crate) def: u32,
+    /// The last step that reads it.
+    pub(crate) last_use: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// A scratch register.
+    Slot(u32),
+    /// Number `k` of the binding (or of the code: [`CONSTANT`]), in register `slot`, filled once.
+    Number { k: u32, slot: u32 },
+    /// Dense leaf `k` of the binding, read where it lies.
+    Leaf(u32),
+}
+#[derive(Clone, Copy)]
+pub(crate) enum Op {
+    Map(BlockFn),
+    /// Strided leaf `k` of the binding, into a register.
+    Load(u32),
+    /// A row value over its rows.
+    Spread,
+    /// A reduction along the rows of the block.
+    Rows(Fold),
+    /// Sink `k`.
+    Sink(u32),
+}
+pub(crate) struct Step {
+    pub(crate) op: Op,
+    pub(crate) level: Level,
+    /// [`NONE`] for a sink.
+    pub(crate) d: u32,
+    pub(crate) s: [u32; 3],
+}
+/// A reduction that ends the program.
+pub(crate) struct SinkCode {
+    /// The item that it is, for the binding to find its value.
+    pub(crate) item: usize,
+    pub(crate) fold: Fold,
+    pub(crate) dtype: DType,
+    pub(crate) level: Level,
+    pub(crate) over: Over,
+}
+pub(crate) const NONE: u32 = u32::MAX;
+pub(crate) struct Code {
+    pub(crate) vals: Vec<Val>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) sinks: Vec<SinkCode>,
+    /// The value of each item, [`NONE`] for sinks.
+    pub(crate) of_item: Vec<u32>,
+    pub(crate) constants: Vec<(u64, DType)>,
+    pub(crate) slots: u32,
+    /// Whether blocks hold whole rows.
+    pub(crate) by_rows: bool,
+    /// Bytes of the widest element.
+    pub(crate) width: usize,
+    /// The key holds addresses of these.
+    _expressions: Vec<Arc<Expr>>,
+}
+
+/// One needed value of the graph, producers first.
+#[derive(PartialEq, Eq, Hash, Clone)]
+pub(super) struct Item {
+    pub(super) what: What,
+    pub(super) dtype: DType,
+    pub(super) level: Level,
+    pub(super) args: SmallVec<[Ref; 4]>,
+}
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+pub(super) enum What {
+    /// The expression's address, output, and the type that it computes in.
+    Map(usize, u32, DType),
+    Cast,
+    Same,
+    Fold(Red, Over),
+}
+/// An operand of an item.
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+pub(super) enum Ref {
+    Item(u32),
+    /// A dense leaf, its level and type.
+    Leaf(u32, Level, DType),
+    Load(u32, Level, DType),
+    /// Number `k` of the binding, as this type.
+    Number(u32, DType),
+}
+#[derive(PartialEq, Eq, Hash, Clone)]
+pub(super) struct Key {
+    pub(super) last: usize,
+    pub(super) items: Vec<Item>,
+}
+
+/// A fast hash for keys; they are made by this program, not by an adversary.
+#[derive(Default)]
+pub(crate) struct Mix(u64);
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u64(u64::from(b));
+        }
+    }
+    fn write_u8(&mut self, v: u8) {
+        self.write_u64(u64::from(v));
+    }
+    fn write_u32(&mut self, v: u32) {
+        self.write_u64(u64::from(v));
+    }
+    fn write_usize(&mut self, v: usize) {
+        self.write_u64(v as u64);
+    }
+    fn write_isize(&mut self, v: isize) {
+        self.write_u64(v as u64);
+    }
+    fn write_u64(&mut self, v: u64) {
+        self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+type Cache = HashMap<Key, Arc<Code>, BuildHasherDefault<Mix>>;
+static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
+/// Programs that are kept; past this the cache starts anew.
+const MOST: usize = 2048;
+
+/// The code for this structure.
+pub(super) fn lookup(key: Key, graph: &Graph<'_>, binding: &Binding<'_>) -> Arc<Code> {
+    let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(code) = cache().get_or_insert_with(Cache::default).get(&key) {
+        return code.clone();
+    }
+    let code = Arc::new(compile(&key, graph, binding));
+    let mut cache = cache();
+    let cache = cache.get_or_insert_with(Cache::default);
+    if cache.len() >= MOST {
+        cache.clear();
+    }
+    cache.insert(key, code.clone());
+    code
+}
+/// Forgets every program.
+pub(crate) fn clear() {
+    *CACHE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+fn compile(key: &Key, graph: &Graph<'_>, binding: &Binding<'_>) -> Code {
+    let mut c = Compiler { last: key.last, ..Compiler::default() };
+    for (i, item) in key.items.iter().enumerate() {
+        let node = &graph.nodes[binding.node_of(i)];
+        let recipe = node.guard.as_ref().expect("an item is pending").recipe();
+        let expr = if let Kind::Map { expr, .. } = &recipe.kind { Some(expr) } else { None };
+        c.expressions.extend(expr.cloned());
+        let v = c.item(i, item, expr.map(|e| &**e));
+        c.of_item.push(v);
+    }
+    c.finish()
+}
+
+#[derive(Default)]
+struct Compiler {
+    last: usize,
+    vals: Vec<Val>,
+    steps: Vec<Step>,
+    sinks: Vec<SinkCode>,
+    of_item: Vec<u32>,
+    /// Values that leaves, loads and numbers have already.
+    refs: HashMap<(Ref, Level), u32, BuildHasherDefault<Mix>>,
+    /// Common subexpressions.
+    known: HashMap<(OpRef, [u32; 3]), u32, BuildHasherDefault<Mix>>,
+    spread: HashMap<u32, u32, BuildHasherDefault<Mix>>,
+    constants: Vec<(u64, DType)>,
+    expressions: Vec<Arc<Expr>>,
+}
+impl Compiler {
+    fn val(&mut self, level: Level, dtype: DType, place: Place) -> u32 {
+        self.vals.push(Val { level, dtype, place, def: 0, last_use: 0 });
+        self.vals.len() as u32 - 1
+    }
+    fn step(&mut self, op: Op, level: Level, dtype: DType, s: [u32; 3]) -> u32 {
+        let out = if matches!(op, Op::Rows(_)) { Level::Row } else { level };
+        let d = self.val(out, dtype, Place::Slot(0));
+        self.steps.push(Step { op, level, d, s });
+        d
+    }
+    fn cast(&mut self, v: u32, dtype: DType) -> u32 {
+        let (from, level) = (self.vals[v as usize].dtype, self.vals[v as usize].level);
+        if from == dtype { v } else { self.step(Op::Map(map::cast(from, dtype)), level, dtype, [v, NONE, NONE]) }
+    }
+    /// An operand at `level`, as it is.
+    fn operand(&mut self, r: Ref, level: Level) -> u32 {
+        let v = match r {
+            Ref::Item(k) => self.of_item[k as usize],
+            _ => match self.refs.get(&(r, level)) {
+                Some(&v) => v,
+                None => {
+                    let v = match r {
+                        Ref::Leaf(k, level, dtype) => self.val(level, dtype, Place::Leaf(k)),
+                        Ref::Load(k, level, dtype) => self.step(Op::Load(k), level, dtype, [NONE; 3]),
+                        Ref::Number(k, dtype) => self.val(level, dtype, Place::Number { k, slot: 0 }),
+                        Ref::Item(_) => unreachable!("handled above"),
+                    };
+                    self.refs.insert((r, level), v);
+                    v
+                }
+            },
+        };
+        if self.vals[v as usize].level == level || level == Level::Row {
+            return v;
+        }
+        if let Some(&full) = self.spread.get(&v) {
+            return full;
+        }
+        let dtype = self.vals[v as usize].dtype;
+        let full = self.step(Op::Spread, Level::Full, dtype, [v, NONE, NONE]);
+        self.spread.insert(v, full);
+        full
+    }
+    fn item(&mut self, i: usize, item: &Item, expr: Option<&Expr>) -> u32 {
+        match item.what {
+            What::Map(_, out, compute) => {
+                let expr = expr.expect("a map has an expression");
+                let v = self.inline(expr, out as usize, compute, item);
+                self.cast(v, item.dtype)
+            }
+            What::Cast | What::Same => {
+                let v = self.operand(item.args[0], item.level);
+                self.cast(v, item.dtype)
+            }
+            What::Fold(red, over) => {
+                let s = self.operand(item.args[0], item.level);
+                let fold = red.fold(item.dtype);
+                if let Over::Rows(len) = over
+                    && item.level == Level::Full
+                    && len <= crate::value::ROW_MAX
+                {
+                    return self.step(Op::Rows(fold), Level::Full, item.dtype, [s, NONE, NONE]);
+                }
+                let k = self.sinks.len() as u32;
+                self.sinks.push(SinkCode { item: i, fold, dtype: item.dtype, level: item.level, over });
+                self.steps.push(Step { op: Op::Sink(k), level: item.level, d: NONE, s: [s, NONE, NONE] });
+                NONE
+            }
+        }
+    }
+    /// The instructions of one output of an expression; half types are computed in `F32`.
+    fn inline(&mut self, expr: &Expr, out: usize, compute: DType, item: &Item) -> u32 {
+        let within = compute.compute();
+        let mut live = vec![false; expr.code.len()];
+        live[expr.outs[out] as usize] = true;
+        for (j, ins) in expr.code.iter().enumerate().rev() {
+            if live[j] {
+                for &k in ins.operands() {
+                    live[k as usize] = true;
+                }
+            }
+        }
+        let mut v = vec![NONE; expr.code.len()];
+        for (j, ins) in expr.code.iter().enumerate() {
+            if !live[j] {
+                continue;
+            }
+            v[j] = match *ins {
+                Ins::In(k) => {
+                    let x = self.operand(item.args[k as usize], item.level);
+                    if self.vals[x as usize].dtype == Bool { x } else { self.cast(x, within) }
+                }
+                Ins::Const(bits) => self.constant(bits, within, item.level),
+                Ins::Do(op, a) => {
+                    let mut s = [NONE; 3];
+                    for (s, &x) in s.iter_mut().zip(&a[..op.0.arity]) {
+                        *s = v[x as usize];
+                    }
+                    self.row(op, s, item.level)
+                }
+            };
+        }
+        v[expr.outs[out] as usize]
+    }
+    fn row(&mut self, op: OpRef, s: [u32; 3], level: Level) -> u32 {
+        if let Some(&v) = self.known.get(&(op, s)) {
+            return v;
+        }
+        let operand = s[usize::from(op.0.class == Class::Choose)];
+        let dtype = self.vals[operand as usize].dtype;
+        let kernel = (op.0.kernel)(dtype).unwrap_or_else(|| unreachable!("{} of {dtype} passed infer", op.0.name));
+        let result = if matches!(op.0.class, Class::Test | Class::Logic) { Bool } else { dtype };
+        let v = self.step(Op::Map(kernel), level, result, s);
+        self.known.insert((op, s), v);
+        v
+    }
+    /// A constant of an expression's code; its bits are part of the code.
+    fn constant(&mut self, bits: u64, dtype: DType, level: Level) -> u32 {
+        let bits = crate::dtype::Number::Float(f64::from_bits(bits)).bits(dtype);
+        let k = self.constants.iter().position(|&c| c == (bits, dtype)).unwrap_or_else(|| {
+            self.constants.push((bits, dtype));
+            self.constants.len() - 1
+        });
+        self.operand(Ref::Number(CONSTANT | k as u32, dtype), level)
+    }
+    fn finish(mut self) -> Code {
+        for (i, s) in self.steps.iter().enumerate() {
+            if s.d != NONE {
+                let v = &mut self.vals[s.d as usize];
+                (v.def, v.last_use) = (i as u32, i as u32);
+            }
+            for &v in s.s.iter().filter(|&&v| v != NONE) {
+                self.vals[v as usize].last_use = i as u32;
+            }
+        }
+        let slots = self.allocate();
+        let width = self.vals.iter().map(|v| v.dtype.size()).max().unwrap_or(1);
+        let by_rows = self.last != 0 && self.last <= crate::value::ROW_MAX;
+        Code {
+            vals: self.vals,
+            steps: self.steps,
+            sinks: self.sinks,
+            of_item: self.of_item,
+            constants: self.constants,
+            slots,
+            by_rows,
+            width,
+            _expressions: self.expressions,
+        }
+    }
+    /// Registers for values by their last use; a step's result never lies where one of its operands does.
+    fn allocate(&mut self) -> u32 {
+        let (mut free, mut slots) = (vec![], 0);
+        let mut take = |free: &mut Vec<u32>| free.pop().unwrap_or_else(|| { slots += 1; slots - 1 });
+        for v in &mut self.vals {
+            if let Place::Number { slot, .. } = &mut v.place {
+                *slot = take(&mut free);
+            }
+        }
+        for (i, s) in self.steps.iter().enumerate() {
+            if s.d != NONE {
+                self.vals[s.d as usize].place = Place::Slot(take(&mut free));
+            }
+            let mut ends = |v: u32| {
+                let v = &self.vals[v as usize];
+                if let (Place::Slot(k), true) = (v.place, v.last_use == i as u32)
+                    && !free.contains(&k)
+                {
+                    free.push(k);
+                }
+            };
+            s.s.iter().chain([&s.d]).filter(|&&v| v != NONE).for_each(|&v| ends(v));
+        }
+        slots
+    }
+}
+/// Marks a number that is a constant of the code instead of the binding's.
+pub(crate) const CONSTANT: u32 = 1 << 31;

@@ -1,0 +1,178 @@
+//! The pending values below some roots, locked, and what becomes of each.
+use crate::cell::Guard;
+use crate::value::{Arg, Held, Kind, Pending, Value, View};
+use smallvec::SmallVec;
+use std::collections::BinaryHeap;
+
+/// Instructions that a value may cost to be recomputed rather than written when only the tape holds it.
+const MAX_RECOMPUTED: u32 = 16;
+
+/// A value of the graph, ready (a leaf) or pending and locked.
+pub(super) struct Node<'a> {
+    pub(super) value: &'a Value,
+    pub(super) guard: Option<Guard<'a, Pending, View>>,
+    /// Operand handles of this value inside the graph.
+    refs: usize,
+    root: bool,
+    pub(super) fate: Fate,
+    /// Stays pending, as an expression that the tape can have back.
+    pub(super) kept: bool,
+    /// Computed by this program.
+    pub(super) needed: bool,
+    /// Read by a value that stays pending.
+    held_by_kept: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// A leaf, or computed in registers only.
+    Passing,
+    /// Written to memory.
+    Written,
+    /// Only the tape holds it, and it can be had back cheaply.
+    Recomputed,
+}
+/// In decreasing id: consumers before producers.
+pub(super) struct Graph<'a> {
+    pub(super) nodes: Vec<Node<'a>>,
+}
+
+impl<'a> Graph<'a> {
+    /// Locks every pending value below `roots`.
+    pub(super) fn collect(roots: &[&'a Held]) -> Graph<'a> {
+        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(16);
+        let mut heap: BinaryHeap<(u64, *const Value, bool)> = BinaryHeap::with_capacity(16);
+        heap.extend(roots.iter().map(|r| (r.id, std::ptr::from_ref::<Value>(r), true)));
+        while let Some((id, ptr, root)) = heap.pop() {
+            if let Some(same) = nodes.last_mut().filter(|n| n.value.id == id) {
+                same.refs += usize::from(!root);
+                same.root |= root;
+                continue;
+            }
+            // SAFETY: a root outlives the graph; any other value is an operand of a locked recipe, which stays in
+            // its cell, holding the operand, until `publish` hands it out after the program has run.
+            let value: &'a Value = unsafe { &*ptr };
+            let guard = value.cell.lock();
+            if let Some(g) = &guard {
+                let operands = g.recipe().args.iter().filter_map(operand);
+                heap.extend(operands.map(|v| (v.id, std::ptr::from_ref::<Value>(v), false)));
+            } else if root {
+                continue;
+            }
+            let refs = usize::from(!root);
+            nodes.push(Node { value, guard, refs, root, fate: Fate::Passing, kept: false, needed: false, held_by_kept: false });
+        }
+        Graph { nodes }
+    }
+    pub(super) fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+    pub(super) fn find(&self, v: &Value) -> usize {
+        self.nodes.binary_search_by(|n| v.id.cmp(&n.value.id)).expect("every operand is in the graph")
+    }
+    /// Positions of the operands of node `i`.
+    fn operands(&self, i: usize) -> SmallVec<[usize; 4]> {
+        let Some(g) = &self.nodes[i].guard else { return SmallVec::new() };
+        g.recipe().args.iter().filter_map(operand).map(|v| self.find(v)).collect()
+    }
+    /// Whether this program is the end of ready value `i`: nobody else can reach it.
+    pub(super) fn dies(&self, i: usize) -> bool {
+        let n = &self.nodes[i];
+        n.guard.is_none() && !n.root && !n.held_by_kept && n.value.cell.only_held_by(n.refs)
+    }
+
+    /// Settles the fate of every pending value.
+    pub(super) fn decide(&mut self) {
+        let mut candidates: SmallVec<[usize; 8]> = SmallVec::new();
+        for i in 0..self.nodes.len() {
+            let n = &mut self.nodes[i];
+            let Some(g) = &n.guard else { continue };
+            let (held, saved) = n.value.cell.holders();
+            let reduction = matches!(g.recipe().kind, Kind::Fold { .. });
+            if n.root || n.value.sink || held > n.refs || (saved > 0 && reduction) {
+                n.fate = Fate::Written;
+            } else if saved > 0 {
+                n.fate = Fate::Recomputed;
+                candidates.push(i);
+            }
+        }
+        if !candidates.is_empty() {
+            self.settle_recomputed(&candidates);
+        }
+        self.spread_need();
+    }
+    /// Of the values that only the tape holds, writes those that are dear, and those whose operands would live on
+    /// for their sake alone at no saving.
+    fn settle_recomputed(&mut self, candidates: &[usize]) {
+        let mut work = vec![0u32; self.nodes.len()];
+        for i in (0..self.nodes.len()).rev() {
+            let Some(g) = &self.nodes[i].guard else { continue };
+            let own = match &g.recipe().kind {
+                Kind::Map { expr, .. } => expr.work as u32,
+                Kind::Cast => 1,
+                Kind::Same => 0,
+                Kind::Fold { .. } => continue, // written if a recomputed value reads it
+            };
+            let below = self.operands(i).iter().map(|&j| work[j]).fold(own, u32::saturating_add);
+            work[i] = if self.nodes[i].fate == Fate::Written { 0 } else { below };
+            if below > MAX_RECOMPUTED && self.nodes[i].fate == Fate::Recomputed {
+                self.nodes[i].fate = Fate::Written;
+                work[i] = 0;
+            }
+        }
+        let (mut dying, mut saved) = (0, 0);
+        let mut seen = vec![false; self.nodes.len()];
+        let mut dependent: SmallVec<[usize; 8]> = SmallVec::new();
+        for &i in candidates.iter().filter(|&&i| self.nodes[i].fate == Fate::Recomputed) {
+            let mut stack = self.operands(i);
+            let mut depends = false;
+            while let Some(j) = stack.pop() {
+                let n = &self.nodes[j];
+                if n.guard.is_some() {
+                    if n.fate == Fate::Passing && !matches!(n.guard.as_ref().map(|g| &g.recipe().kind), Some(Kind::Fold { .. })) {
+                        stack.extend(self.operands(j));
+                    }
+                } else if self.dies(j) {
+                    depends = true;
+                    if !std::mem::replace(&mut seen[j], true) {
+                        dying += n.value.numel * n.value.dtype.size();
+                    }
+                }
+            }
+            if depends {
+                saved += self.nodes[i].value.numel * self.nodes[i].value.dtype.size();
+                dependent.push(i);
+            }
+        }
+        if dying >= saved {
+            for i in dependent {
+                self.nodes[i].fate = Fate::Written;
+            }
+        }
+    }
+    /// What is computed is what written values need; what stays pending is what recomputed ones need.
+    fn spread_need(&mut self) {
+        for i in 0..self.nodes.len() {
+            if self.nodes[i].guard.is_none() {
+                continue;
+            }
+            let n = &mut self.nodes[i];
+            n.kept |= n.fate == Fate::Recomputed;
+            if n.fate == Fate::Written {
+                (n.needed, n.kept) = (true, false);
+            }
+            let (needed, kept) = (n.needed, n.kept);
+            for j in self.operands(i) {
+                let o = &mut self.nodes[j];
+                o.needed |= needed;
+                o.held_by_kept |= kept;
+                if kept && o.guard.as_ref().is_some_and(|g| matches!(g.recipe().kind, Kind::Fold { .. })) {
+                    o.fate = Fate::Written;
+                }
+                o.kept |= kept && o.guard.is_some() && o.fate != Fate::Written;
+            }
+        }
+    }
+}
+fn operand(a: &Arg) -> Option<&Held> {
+    if let Arg::Value(v) = a { Some(v) } else { None }
+}

@@ -1,0 +1,61 @@
+//! Forcing: which pending values are computed together, what of them is written to memory, and whose memory.
+//!
+//! [`force`] groups the wanted values by iteration space. For each group [`graph`] locks the pending values below
+//! it and decides what is written; [`code`] turns their structure into a program, once per structure; [`bind`]
+//! gives the program its pointers, reusing the buffers of operands that die; `fuse` runs it. Only this room forces
+//! values.
+mod bind;
+mod code;
+mod graph;
+
+pub(crate) use bind::{Binding, Out};
+pub(crate) use code::{CONSTANT, Code, Level, NONE, Op, Place, SinkCode, Step, clear};
+
+use crate::value::{Held, Space};
+use graph::Graph;
+use smallvec::SmallVec;
+
+/// Instructions of one program, at most.
+const MAX_GROUP: u64 = 256;
+
+/// Computes those of `roots` that are pending, in as few programs as their shapes allow.
+pub(crate) fn force(roots: &[&Held]) {
+    let mut left: SmallVec<[&Held; 8]> = roots.iter().copied().filter(|v| v.is_pending()).collect();
+    while let Some(first) = left.first() {
+        let mut space = first.space;
+        let mut size = 0;
+        let mut group: SmallVec<[&Held; 8]> = SmallVec::new();
+        left.retain(|v| {
+            let cost = v.cell.cost() & u64::from(u32::MAX);
+            let full = size > 0 && size + cost > MAX_GROUP;
+            if full || !joins(v.space, &mut space) {
+                return true;
+            }
+            size += cost;
+            group.push(*v);
+            false
+        });
+        run(&group, space);
+        left.retain(|v| v.is_pending());
+    }
+}
+/// Whether a value of space `v` can share a program of `space`, which may take on its rows.
+fn joins(v: Space, space: &mut Space) -> bool {
+    let agree = v.n == space.n && (v.last == 0 || space.last == 0 || v.last == space.last);
+    if agree {
+        space.last = space.last.max(v.last);
+    }
+    agree
+}
+fn run(roots: &[&Held], space: Space) {
+    let mut graph = Graph::collect(roots);
+    if graph.is_empty() {
+        return; // another thread was faster
+    }
+    graph.decide();
+    let (mut binding, key) = Binding::of(&graph, space);
+    let code = code::lookup(key, &graph, &binding);
+    binding.place_outputs(&mut graph, &code);
+    crate::fuse::run(&code, &binding);
+    binding.publish(graph);
+}

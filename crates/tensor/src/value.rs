@@ -1,0 +1,335 @@
+//! `Value`: shape and dtype at once, elements on demand.
+//!
+//! A value is ready (a view of a buffer) or pending (an expression over other values). This room decides what may
+//! stay pending together: [`Value::pending`] joins the iteration spaces of its operands and forces those that do
+//! not fit or would keep too much alive. What to compute, and how, is `plan`'s.
+//!
+//! **Iteration spaces.** A program walks `n` elements in logical order. If a reduction over trailing axes, or its
+//! broadcast back, takes part, these form rows of `last` elements, and a value is *full* (n elements) or *row*
+//! (n / last elements); which of the two follows from its number of elements alone. So any reshape in logical
+//! order is only another name, and a value of `[rows, 1]` joins a program over `[rows, last]` as its row value.
+use crate::buffer::Buffer;
+use crate::cell::Cell;
+use crate::cpu::fold::Red;
+use crate::dtype::{DType, Number};
+use crate::layout::Layout;
+use crate::mode;
+use crate::scalar::Expr;
+use crate::shape::Shape;
+use smallvec::SmallVec;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The longest row that one block of a program holds, and so the longest that a reduction can be broadcast back
+/// over in the same pass.
+pub(crate) const ROW_MAX: usize = 8192;
+/// Instructions of one pending expression, at most.
+const MAX_INSTRUCTIONS: u64 = 64;
+/// Bytes that a pending expression may read for each byte of its space, above [`FREE_KIB`].
+const MAX_READ_RATIO: u64 = 8;
+const FREE_KIB: u64 = 1024;
+/// What unread reductions of one thread may keep alive.
+const MAX_OWED_KIB: u64 = 64 << 10;
+
+/// Elements in memory.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(crate) buffer: Arc<Buffer>,
+    /// Where they lie; `None`: dense, from the buffer's start.
+    pub(crate) layout: Option<Box<Layout>>,
+}
+/// An operand of a pending value.
+#[derive(Clone)]
+pub(crate) enum Arg {
+    Value(Held),
+    Number(Number),
+}
+pub(crate) struct Pending {
+    pub(crate) kind: Kind,
+    pub(crate) args: SmallVec<[Arg; 3]>,
+}
+/// What a pending value is of its operands.
+#[derive(Clone)]
+pub(crate) enum Kind {
+    /// One output of an elementwise expression.
+    Map {
+        expr: Arc<Expr>,
+        out: usize,
+        /// The type that it computes in; truth values apart.
+        compute: DType,
+    },
+    /// The operand's elements as this value's dtype.
+    Cast,
+    /// The operand's elements under another shape: a reshape in logical order, or a row value over its rows.
+    Same,
+    /// A reduction.
+    Fold { red: Red, over: Over },
+}
+/// The elements that a reduction combines, of an operand seen as `[outer, len, inner]`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Over {
+    /// The last axis, of this length.
+    Rows(usize),
+    /// The middle one.
+    Columns { outer: usize, len: usize, inner: usize },
+}
+
+pub(crate) struct Value {
+    pub(crate) id: u64,
+    pub(crate) dtype: DType,
+    pub(crate) shape: Shape,
+    pub(crate) numel: usize,
+    /// Elements of the program that computes this, and their row structure (0: none).
+    pub(crate) space: Space,
+    /// A reduction whose result is known only when the program ends: nothing can be fused after it.
+    pub(crate) sink: bool,
+    pub(crate) cell: Cell<Pending, View>,
+    /// Smallest and largest element of an index tensor, once asked for.
+    pub(crate) range: std::sync::OnceLock<(i64, i64)>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Space {
+    pub(crate) n: usize,
+    pub(crate) last: usize,
+}
+
+/// A counted handle of a user or an operand.
+pub(crate) struct Held(Arc<Value>);
+/// A counted handle inside a tape record; it alone does not make a value worth writing to memory.
+pub(crate) struct Saved(Arc<Value>);
+macro_rules! handle { ($h:ident, $inc:ident, $dec:ident) => {
+    impl Clone for $h {
+        fn clone(&self) -> $h {
+            self.0.cell.$inc();
+            $h(self.0.clone())
+        }
+    }
+    impl Drop for $h {
+        fn drop(&mut self) {
+            self.0.cell.$dec();
+        }
+    }
+    impl std::ops::Deref for $h {
+        type Target = Value;
+        fn deref(&self) -> &Value {
+            &self.0
+        }
+    }
+}; }
+handle!(Held, hold, release);
+handle!(Saved, save, unsave);
+impl Held {
+    pub(crate) fn new(value: Value) -> Held {
+        value.cell.hold();
+        Held(Arc::new(value))
+    }
+    pub(crate) fn save(&self) -> Saved {
+        self.cell.save();
+        Saved(self.0.clone())
+    }
+}
+impl Saved {
+    pub(crate) fn hold(&self) -> Held {
+        self.cell.hold();
+        Held(self.0.clone())
+    }
+}
+
+/// Ids of values and of records come from one counter: a result has a larger one than what it was made of.
+pub(crate) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Relaxed)
+}
+
+impl View {
+    pub(crate) fn dense(buffer: Arc<Buffer>) -> View {
+        View { buffer, layout: None }
+    }
+}
+impl Value {
+    fn make(dtype: DType, shape: Shape, space: Space, sink: bool, cell: Cell<Pending, View>) -> Held {
+        let numel = shape.numel();
+        Held::new(Value { id: next_id(), dtype, shape, numel, space, sink, cell, range: std::sync::OnceLock::new() })
+    }
+    /// A value whose elements are in memory.
+    pub(crate) fn ready(dtype: DType, shape: Shape, view: View) -> Held {
+        let space = Space { n: shape.numel(), last: 0 };
+        Value::make(dtype, shape, space, false, Cell::ready(view))
+    }
+    pub(crate) fn is_pending(&self) -> bool {
+        self.cell.cost() != 0
+    }
+    /// KiB of elements.
+    fn kib(&self) -> u64 {
+        (self.numel * self.dtype.size()) as u64 >> 10
+    }
+
+    /// A value to be computed on demand (at once in eager mode). Whatever of its operands cannot share a pass
+    /// with it is computed here.
+    pub(crate) fn pending(kind: Kind, dtype: DType, shape: Shape, args: SmallVec<[Arg; 3]>) -> Held {
+        let (space, sink) = join(&kind, &shape, &args);
+        let own = match &kind {
+            Kind::Map { expr, .. } => expr.work.max(1) as u64,
+            _ => 1,
+        };
+        let size = (space.n * dtype.size()) as u64 >> 10;
+        let cost = settle_cost(own, size, &args);
+        let value = Value::make(dtype, shape, space, sink, Cell::pending(Pending { kind, args }, cost));
+        if mode::is_eager() {
+            crate::plan::force(&[&value]);
+        } else if sink {
+            owe(&value, (cost >> 32).saturating_sub(value.kib()));
+        }
+        value
+    }
+}
+impl Held {
+    pub(crate) fn force(&self) {
+        if self.is_pending() {
+            crate::plan::force(&[self]);
+        }
+    }
+    pub(crate) fn is(&self, o: &Held) -> bool {
+        Arc::ptr_eq(&self.0, &o.0)
+    }
+    pub(crate) fn ready_view(&self) -> &View {
+        self.force();
+        self.cell.result().expect("forced")
+    }
+    pub(crate) fn layout(&self) -> Layout {
+        match &self.ready_view().layout {
+            Some(l) => (**l).clone(),
+            None => Layout::dense(self.shape.clone()),
+        }
+    }
+}
+impl Value {
+    /// Whether this pending value can be broadcast to `shape` inside a program, row by row.
+    pub(crate) fn spreads(&self, shape: &Shape) -> bool {
+        let n = shape.numel();
+        self.is_pending() && !self.sink && self.numel != n && fits(self, n, shape, &mut Space { n, last: 0 })
+    }
+}
+fn values(args: &[Arg]) -> impl Iterator<Item = &Held> {
+    args.iter().filter_map(|a| if let Arg::Value(v) = a { Some(v) } else { None })
+}
+
+/// The iteration space of a new value, and whether it is a sink; forces operands that do not fit.
+fn join(kind: &Kind, shape: &Shape, args: &[Arg]) -> (Space, bool) {
+    if let Kind::Fold { over, .. } = kind {
+        let Arg::Value(x) = &args[0] else { unreachable!("a reduction has a tensor operand") };
+        return join_fold(*over, x);
+    }
+    let n = shape.numel();
+    let mut space = Space { n, last: 0 };
+    for v in values(args) {
+        if v.is_pending() && (v.sink || !fits(v, n, shape, &mut space)) {
+            v.force();
+        }
+    }
+    (space, false)
+}
+/// Whether pending `v` can be an operand of a value of `n` elements in `space`, which may grow or take on rows.
+fn fits(v: &Value, n: usize, shape: &Shape, space: &mut Space) -> bool {
+    let agree = |a: usize, b: usize| a == 0 || b == 0 || a == b;
+    if v.numel == n {
+        if v.space.n == space.n {
+            if !agree(v.space.last, space.last) {
+                return false;
+            }
+            space.last = space.last.max(v.space.last);
+        } else if space.n == n && space.last == 0 {
+            *space = v.space; // the new value is a row value of the operand's program
+        } else {
+            return v.space.n == n && v.space.last == 0; // the operand becomes a row value of the new one's
+        }
+        return true;
+    }
+    let Some(row) = trailing(&v.shape, shape) else { return false };
+    let own_rows = if v.space.n == v.numel { v.space.last == 0 } else { v.space == (Space { n, last: row }) };
+    if space.n != n || !own_rows || !agree(space.last, row) || row > ROW_MAX {
+        return false;
+    }
+    space.last = row;
+    true
+}
+/// The row length by which `from` broadcasts over trailing axes of `to`: `[a, b, 1, 1]` over `[a, b, c, d]` is c d.
+fn trailing(from: &Shape, to: &Shape) -> Option<usize> {
+    if from.rank() > to.rank() {
+        return None;
+    }
+    let pad = to.rank() - from.rank();
+    let size = |i: usize| if i < pad { 1 } else { from[i - pad] };
+    let kept = (0..to.rank()).rfind(|&i| size(i) != 1).map_or(0, |i| i + 1);
+    (0..kept).all(|i| size(i) == to[i]).then(|| to[kept..].iter().product()).filter(|&row| row > 1)
+}
+fn join_fold(over: Over, x: &Held) -> (Space, bool) {
+    let full = Space { n: x.numel, last: 0 };
+    if x.is_pending() && x.sink {
+        x.force();
+    }
+    match over {
+        Over::Rows(len) => {
+            if x.is_pending() && x.space.n != x.numel {
+                return (x.space, true); // over the row values of a program
+            }
+            if x.is_pending() && x.space.last != 0 && x.space.last != len {
+                x.force();
+            }
+            (Space { n: x.numel, last: len }, len > ROW_MAX)
+        }
+        Over::Columns { .. } => (if x.is_pending() { x.space } else { full }, true),
+    }
+}
+
+/// Instructions and KiB read of a new value, packed; forces the dearest operand until it is within the caps.
+fn settle_cost(own: u64, size: u64, args: &[Arg]) -> u64 {
+    loop {
+        let (mut instructions, mut read, mut worst) = (own, 0, None::<(u64, &Held)>);
+        for (i, v) in values(args).enumerate() {
+            if values(args).take(i).any(|w| w.is(v)) {
+                continue; // the same operand twice is computed once
+            }
+            let c = v.cell.cost();
+            if c == 0 {
+                read += v.kib();
+                continue;
+            }
+            instructions += c & u64::from(u32::MAX);
+            read += c >> 32;
+            if worst.is_none_or(|(w, _)| c > w) {
+                worst = Some((c, v));
+            }
+        }
+        let dear = instructions > MAX_INSTRUCTIONS || (read > FREE_KIB && read > MAX_READ_RATIO * size);
+        match worst {
+            Some((_, v)) if dear => v.force(),
+            _ => return instructions | read << 32,
+        }
+    }
+}
+
+thread_local! { static OWED: RefCell<(u64, Vec<(u64, std::sync::Weak<Value>)>)> = const { RefCell::new((0, vec![])) }; }
+/// Notes that a pending reduction keeps `kib` alive. Past the thread's budget the unread ones are computed.
+fn owe(value: &Held, kib: u64) {
+    if kib < 256 {
+        return;
+    }
+    let due: Vec<Held> = OWED.with_borrow_mut(|(total, list)| {
+        let alive = |w: &std::sync::Weak<Value>| w.upgrade().filter(|v| v.is_pending());
+        if *total + kib > MAX_OWED_KIB {
+            list.retain(|(_, w)| alive(w).is_some());
+            *total = list.iter().map(|(kib, _)| kib).sum();
+        }
+        *total += kib;
+        list.push((kib, Arc::downgrade(&value.0)));
+        if *total <= MAX_OWED_KIB {
+            return vec![];
+        }
+        *total = 0;
+        let due = list.drain(..).filter_map(|(_, w)| alive(&w));
+        due.map(|v| { v.cell.hold(); Held(v) }).collect()
+    });
+    crate::plan::force(&due.iter().collect::<Vec<_>>());
+}

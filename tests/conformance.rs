@@ -1,0 +1,181 @@
+//! Every recorded case of every family as a test of its own, named `family/id`, against the reference values
+//! under `tests/data/conformance`, or in the folder `CONFORMANCE_DIR` where that is set.
+//!
+//! What is not built yet is counted and listed by name, as ignored tests. In a family that is said to be
+//! complete, an operator missing from the table is a failure.
+
+#[path = "conformance/case.rs"]
+mod case;
+#[path = "conformance/compare.rs"]
+mod compare;
+#[path = "conformance/layout.rs"]
+mod layout;
+#[path = "conformance/malformed.rs"]
+mod malformed;
+#[path = "conformance/operator.rs"]
+mod operator;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libtest_mimic::{Arguments, Trial};
+use retrograd::testing::{Entry, entries};
+
+use crate::case::{Case, Family};
+
+/// The families every operator of which must be in the table.
+const COMPLETE: [&str; 6] = ["unary", "binary", "reduce", "shape", "matmul", "loss"];
+
+/// What was run of a family.
+#[derive(Default)]
+struct Tally {
+    cases: AtomicUsize,
+    cases_passed: AtomicUsize,
+    checks: AtomicUsize,
+    checks_passed: AtomicUsize,
+}
+
+/// The tests of one family, and what there is to say of it.
+struct Plan {
+    name: String,
+    trials: Vec<Trial>,
+    /// Cases that are run and the operators they call.
+    cases: usize,
+    operators: BTreeSet<String>,
+    /// What is not built, by operator or kind, with its number of cases.
+    absent: BTreeMap<String, usize>,
+    tally: Arc<Tally>,
+}
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let given = std::env::var_os("CONFORMANCE_DIR").map(PathBuf::from);
+    let own = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/conformance");
+    let dir = given.clone().unwrap_or_else(own);
+    let read = case::load(&dir).map_err(|error| format!("cannot read the cases: {error}"));
+    let (families, table) = match read.and_then(|families| Ok((families, table()?))) {
+        Ok(read) => read,
+        Err(error) => {
+            eprintln!("conformance: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let called = families.iter().flat_map(|family| &family.operators).map(|case| case.op.clone());
+    let called = called.collect::<BTreeSet<_>>();
+    let mut plans = families.into_iter().map(|family| plan(family, &table)).collect::<Vec<_>>();
+    if !args.list {
+        announce(&plans, &table, &called);
+    }
+    operator::quiet_panics();
+    let mut trials: Vec<Trial> = plans.iter_mut().flat_map(|plan| std::mem::take(&mut plan.trials)).collect();
+    if given.is_none() {
+        trials.extend(malformed::trials());
+    }
+    let conclusion = libtest_mimic::run(&args, trials);
+    if !args.list {
+        conclude(&plans);
+    }
+    conclusion.exit_code()
+}
+
+/// The operators that can be called, by name.
+fn table() -> Result<BTreeMap<&'static str, &'static Entry>, String> {
+    let mut table = BTreeMap::new();
+    for entry in entries() {
+        if table.insert(entry.name, entry).is_some() {
+            return Err(format!("the table names `{}` twice", entry.name));
+        }
+    }
+    Ok(table)
+}
+
+fn plan(family: Family, table: &BTreeMap<&'static str, &'static Entry>) -> Plan {
+    let Family { name, operators, runs } = family;
+    let mut plan = Plan {
+        name,
+        trials: Vec::new(),
+        cases: 0,
+        operators: BTreeSet::new(),
+        absent: BTreeMap::new(),
+        tally: Arc::default(),
+    };
+    for case in operators {
+        match table.get(case.op.as_str()) {
+            Some(entry) => plan.add(case, entry),
+            None => plan.skip(&case.id, &case.op),
+        }
+    }
+    for run in runs {
+        plan.skip(&run.id, &run.kind);
+    }
+    plan
+}
+
+impl Plan {
+    fn add(&mut self, case: Case, entry: &'static Entry) {
+        self.cases += 1;
+        self.operators.insert(case.op.clone());
+        let (family, tally) = (self.name.clone(), Arc::clone(&self.tally));
+        self.trials.push(Trial::test(format!("{}/{}", self.name, case.id), move || {
+            let report = operator::check(&family, &case, entry);
+            let checks = report.passed + report.failures.len();
+            tally.cases.fetch_add(1, Ordering::Relaxed);
+            tally.checks.fetch_add(checks, Ordering::Relaxed);
+            tally.checks_passed.fetch_add(report.passed, Ordering::Relaxed);
+            if report.failures.is_empty() {
+                tally.cases_passed.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            let head = format!("{} of {checks} checks failed, {:?}", report.failures.len(), case.attrs);
+            Err(format!("{head}\n  {}", report.failures.join("\n  ")).into())
+        }));
+    }
+
+    fn skip(&mut self, id: &str, kind: &str) {
+        *self.absent.entry(kind.to_owned()).or_default() += 1;
+        let failure = format!("`{kind}` is not built");
+        let trial = Trial::test(format!("{}/{id}", self.name), move || Err(failure.into()));
+        self.trials.push(trial.with_ignored_flag(!COMPLETE.contains(&self.name.as_str())));
+    }
+}
+
+/// What will be run and what is not built, before the tests.
+fn announce(plans: &[Plan], table: &BTreeMap<&'static str, &'static Entry>, called: &BTreeSet<String>) {
+    for plan in plans.iter().filter(|plan| plan.cases > 0) {
+        println!("family {}: {} cases of {} operators", plan.name, plan.cases, plan.operators.len());
+    }
+    for plan in plans.iter().filter(|plan| !plan.absent.is_empty()) {
+        let names = plan.absent.iter().map(|(name, count)| format!("{name} ({count})"));
+        let total = plan.absent.values().sum::<usize>();
+        println!("not built: {}: {total} cases: {}", plan.name, names.collect::<Vec<_>>().join(", "));
+    }
+    let uncalled = table.keys().filter(|name| !called.contains(**name)).copied().collect::<Vec<_>>();
+    if !uncalled.is_empty() {
+        println!("in the table without a case: {}", uncalled.join(", "));
+    }
+}
+
+/// How much of it passed, after the tests.
+fn conclude(plans: &[Plan]) {
+    let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+    let mut total = [0; 4];
+    for plan in plans {
+        let tally = &plan.tally;
+        let counts = [&tally.cases_passed, &tally.cases, &tally.checks_passed, &tally.checks].map(read);
+        if counts[1] > 0 {
+            let [passed, cases, checks_passed, checks] = counts;
+            println!("passed: {}: {passed} of {cases} cases, {checks_passed} of {checks} checks", plan.name);
+        }
+        for (sum, count) in total.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+    let [passed, cases, checks_passed, checks] = total;
+    let absent = plans.iter().flat_map(|plan| plan.absent.values()).sum::<usize>();
+    println!(
+        "passed in all: {passed} of {cases} cases, {checks_passed} of {checks} checks; not built: {absent} cases"
+    );
+}
