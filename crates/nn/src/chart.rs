@@ -99,21 +99,13 @@ impl Chart {
         let Some(longest) = self.lines.iter().map(|line| line.name.chars().count()).max() else { return };
         let (width, height) = (34.0 + 6.6 * longest as f64, 8.0 + 16.0 * self.lines.len() as f64);
         let (x, y) = (right - width - 6.0, top + 6.0);
-        append(
-            svg,
-            format_args!(
-                r##"<rect x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" fill="#fff" fill-opacity="0.85" stroke="#ccc"/>"##
-            ),
-        );
+        let place = format!(r#"x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
+        append(svg, format_args!(r##"<rect {place} fill="#fff" fill-opacity="0.85" stroke="#ccc"/>"##));
         for (row, (line, colour)) in self.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
             let middle = y + 12.0 + 16.0 * row as f64;
             let (from, to) = (x + 6.0, x + 22.0);
-            append(
-                svg,
-                format_args!(
-                    r#"<line x1="{from:.1}" y1="{middle:.1}" x2="{to:.1}" y2="{middle:.1}" stroke="{colour}" stroke-width="3"/>"#
-                ),
-            );
+            let dash = format!("M{from:.1} {middle:.1}H{to:.1}");
+            append(svg, format_args!(r#"<path d="{dash}" stroke="{colour}" stroke-width="3"/>"#));
             label(svg, [x + 27.0, middle + 4.0], "start", "11", &line.name);
         }
     }
@@ -141,7 +133,11 @@ impl Line {
 pub fn to_svg(charts: &[Chart]) -> String {
     let width = WIDTH * charts.len() as f64;
     let mut svg = format!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {HEIGHT}" width="{width}" height="{HEIGHT}" font-family="sans-serif" fill="#222"><rect width="100%" height="100%" fill="#fff"/>"##
+        concat!(
+            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}" "#,
+            r##"font-family="sans-serif" fill="#222"><rect width="100%" height="100%" fill="#fff"/>"##,
+        ),
+        width, HEIGHT
     );
     for (position, chart) in charts.iter().enumerate() {
         chart.draw(&mut svg, WIDTH * position as f64);

@@ -147,7 +147,8 @@ fn pairs(op: &'static str, predictions: &Tensor, labels: &Tensor) -> Vec<(i64, i
     if classes.shape()[..] != labels.shape()[..] {
         let (given, wanted) = (&predictions.shape()[..], &labels.shape()[..]);
         let detail = format!(
-            "shapes do not fit: predictions {given:?}, labels {wanted:?}; one score per class, or one class, for each label"
+            "shapes do not fit: predictions {given:?}, labels {wanted:?}; \
+             each label has one score per class, or one class"
         );
         raise(Error::new(op, ErrorKind::Shape, detail));
     }

@@ -153,3 +153,11 @@ pub fn for_chunks<T: Send>(out: &mut [T], chunk: usize, work: usize, f: impl Fn(
     let parts: Vec<Mutex<&mut [T]>> = out.chunks_mut(chunk).map(Mutex::new).collect();
     pool::parallel(parts.len(), &|i| f(i, &mut parts[i].lock().unwrap_or_else(PoisonError::into_inner)));
 }
+
+/// Runs an expression with `$t` as the Rust type of a dtype: `by_dtype!(dtype, T => view.data::<T>().len())`.
+macro_rules! by_dtype {
+    ($dtype:expr, $t:ident => $e:expr) => {
+        $crate::cpu::map::by_dtype!($dtype, $t => $e)
+    };
+}
+pub(crate) use by_dtype;

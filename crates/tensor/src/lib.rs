@@ -16,6 +16,7 @@ pub mod hidden;
 pub mod index;
 pub mod layout;
 pub mod memory;
+mod map;
 mod mode;
 pub mod op;
 mod operand;
@@ -31,9 +32,19 @@ pub use cpu::pool::with_threads;
 pub use dtype::{BF16, Bool, DType, Element, F16, F32, F64, I32, I64, Number, U8};
 pub use error::{Error, ErrorKind, OrRaise, attempt, raise};
 pub use index::Index;
+pub use map::{map_n, map_n_out};
 pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
 pub use record::{Context, Cotangent, Cotangents};
 pub use scalar::Scalar;
 pub use shape::{IntoAxes, IntoDims, IntoShape, Shape};
 pub use tensor::Tensor;
+
+/// What tests read of the table.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::elementwise::{Elementwise, Sample};
+    pub use crate::entry::{Attr, Attrs, Entry};
+    pub use crate::ops::{elementwise, entries};
+}
+pub use value::force_all;

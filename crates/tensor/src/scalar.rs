@@ -228,8 +228,12 @@ impl Expr {
     }
     /// As [`Expr::trace`] for code of the user: its constants become further inputs, returned beside it, and equal
     /// code gives the same expression, so that a closure called in a loop is differentiated and planned once.
-    pub(crate) fn of_closure(n_in: usize, f: impl FnOnce(&[Scalar]) -> Vec<Scalar>) -> (Arc<Expr>, Vec<f64>) {
-        let traced = Expr::trace("map", n_in, f);
+    pub(crate) fn of_closure(
+        name: &'static str,
+        n_in: usize,
+        f: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
+    ) -> (Arc<Expr>, Vec<f64>) {
+        let traced = Expr::trace(name, n_in, f);
         let mut numbers = vec![];
         let code: Vec<Ins> = traced
             .code
@@ -242,7 +246,7 @@ impl Expr {
                 other => other,
             })
             .collect();
-        (intern(n_in + numbers.len(), code, traced.outs.clone()), numbers)
+        (intern(name, n_in + numbers.len(), code, traced.outs.clone()), numbers)
     }
     /// The expression of one row of the table.
     pub(crate) fn of(op: &'static Elementwise) -> &'static Arc<Expr> {
@@ -361,8 +365,9 @@ fn reachable(code: &[Ins], outs: &[u32]) -> (Vec<Ins>, Vec<u32>) {
 
 /// The one expression with this code. Programs and derivatives are cached per expression, so equal closures must
 /// be one; the table is cleared when it grows beyond what programs hold.
-fn intern(n_in: usize, code: Vec<Ins>, outs: Vec<u32>) -> Arc<Expr> {
-    type Known = HashMap<(usize, Vec<Ins>, Vec<u32>), Arc<Expr>>;
+fn intern(name: &'static str, n_in: usize, code: Vec<Ins>, outs: Vec<u32>) -> Arc<Expr> {
+    type Code = (&'static str, usize, Vec<Ins>, Vec<u32>);
+    type Known = HashMap<Code, Arc<Expr>>;
     static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
     const MOST: usize = 4096;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -370,6 +375,6 @@ fn intern(n_in: usize, code: Vec<Ins>, outs: Vec<u32>) -> Arc<Expr> {
     if known.len() >= MOST {
         known.clear();
     }
-    let fresh = |key: &(usize, Vec<Ins>, Vec<u32>)| Expr::new("map", n_in, key.1.clone(), key.2.clone());
-    known.entry((n_in, code, outs)).or_insert_with_key(fresh).clone()
+    let fresh = |key: &Code| Expr::new(name, n_in, key.2.clone(), key.3.clone());
+    known.entry((name, n_in, code, outs)).or_insert_with_key(fresh).clone()
 }

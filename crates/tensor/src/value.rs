@@ -333,3 +333,18 @@ fn owe(value: &Held, kib: u64) {
     });
     crate::plan::force(&due.iter().collect::<Vec<_>>());
 }
+
+/// Computes the elements of all these tensors now, in as few passes over memory as their shapes allow.
+///
+/// ```
+/// use retrograd_tensor::{Tensor, force_all, memory};
+/// let x = Tensor::from(vec![1.0f32; 100]);
+/// let (y, z) = (&x + 1.0, &x * 2.0);
+/// let before = memory::stats().programs;
+/// force_all(&[&y, &z]);
+/// assert_eq!(memory::stats().programs, before + 1);
+/// ```
+pub fn force_all(tensors: &[&crate::Tensor]) {
+    let values: SmallVec<[&Held; 16]> = tensors.iter().map(|t| &t.value).collect();
+    crate::plan::force(&values);
+}

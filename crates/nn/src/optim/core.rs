@@ -40,7 +40,6 @@ pub(super) struct Update {
     pub(super) step: u64,
     /// The parameter, its gradient, its moments.
     operands: Vec<Operand>,
-    moments: usize,
     dtype: DType,
 }
 
@@ -53,7 +52,7 @@ impl Update {
         formula: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
     ) -> Vec<Tensor> {
         self.operands.extend(rates.iter().map(|&rate| Operand::from(rate)));
-        map_n_out(&self.operands, 1 + self.moments, formula)
+        map_n_out(self.operands, formula)
     }
 
     /// `moment`, or 0 where it is below the smallest normal number of the parameter's type.
@@ -98,7 +97,7 @@ impl Core {
                 let step = old.steps + 1;
                 let mut operands = vec![Operand::from(param.value().detach()), Operand::from(grad)];
                 operands.extend(old.moments.into_iter().map(Operand::from));
-                let mut new = formula(Update { step, operands, moments, dtype: known.dtype }).into_iter();
+                let mut new = formula(Update { step, operands, dtype: known.dtype }).into_iter();
                 if let Some(value) = new.next() {
                     // From here on only the pending update holds the old value, which is what lets it be
                     // overwritten.

@@ -148,7 +148,8 @@ fn check_labels(op: &'static str, x: &Tensor, labels: &Tensor, classes: &Classes
         if !is_class && label != ignored {
             let count = classes.count;
             let detail = format!(
-                "label out of range: {label} at position {position}, with {count} classes; labels lie in 0..{count}, or are ignore_index {ignored}"
+                "label out of range: {label} at position {position}, with {count} classes; labels lie in 0..{count}, \
+                 or are ignore_index {ignored}"
             );
             raise(Error::new(op, ErrorKind::Index, detail));
         }

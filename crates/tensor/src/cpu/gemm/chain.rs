@@ -9,23 +9,6 @@ use std::mem::MaybeUninit;
 /// Rows in registers at a time: with two vectors each, twelve of the sixteen registers of AVX2.
 const ROWS: usize = 6;
 
-/// Rows and columns of a tile.
-pub(super) fn tile<T>(batch: usize, m: usize, k: usize, n: usize) -> (usize, usize) {
-    let work = m * n * k;
-    if batch >= 8 || work < super::GATE {
-        return (m, n);
-    }
-    let unit = 256 / size_of::<T>();
-    let parts = (work / (super::GATE / 4)).clamp(1, 8);
-    if n >= m {
-        let cols = n.div_ceil(unit).div_ceil(parts) * unit;
-        (m.div_ceil(parts.div_ceil(n.div_ceil(cols))).max(ROWS), cols)
-    } else {
-        let rows = m.div_ceil(unit).div_ceil(parts) * unit;
-        (rows, n.div_ceil(parts.div_ceil(m.div_ceil(rows))).max(ROWS))
-    }
-}
-
 /// Computes one tile.
 ///
 /// # Safety

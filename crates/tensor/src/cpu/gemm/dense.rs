@@ -1,9 +1,9 @@
-//! Tiles of at least 8 rows and columns, by the register kernels of the `gemm` crate. Chooses tiles and the
-//! orientation those kernels want; splits over threads are the caller's.
+//! Tiles that fill the register kernels of the `gemm` crate, in the orientation these want, one block of `k` at a
+//! time.
 use super::{Side, Target, blocks};
 use gemm_common::Parallelism;
 
-/// `columns, rows, k, left, right, to, add`: a product whose result is written, or added to what is there.
+/// `rows, k, columns, left, right, to, add`: a product that is written, or added to what is there.
 pub(super) type Kernel<T> = unsafe fn(usize, usize, usize, Side<T>, Side<T>, Target<T>, bool);
 
 macro_rules! kernel {
@@ -51,15 +51,6 @@ macro_rules! kernel {
 }
 kernel!(kernel_f32, f32, gemm_f32);
 kernel!(kernel_f64, f64, gemm_f64);
-
-/// Rows and columns of a tile.
-pub(super) fn tile(batch: usize, m: usize, k: usize, n: usize) -> (usize, usize) {
-    let work = m * n * k;
-    if batch >= 8 || work < super::GATE {
-        return (m, n);
-    }
-    (m, n.div_ceil(2))
-}
 
 /// Computes one tile.
 ///

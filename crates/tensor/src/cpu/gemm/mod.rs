@@ -1,17 +1,17 @@
 //! Matrix products on strided operands: which kernel takes a product, how it is cut, and who runs the pieces.
 //! Sees slices, offsets and strides; never a tensor.
 //!
-//! **Order of arithmetic.** A product is a function of its shape and its elements, never of strides, threads or
-//! the place in a batch. `k` is cut into equal blocks of at most [`DEPTH`]; an element is one chain of fused
-//! multiply-adds over a block, started at zero, and the chains are added in order. Both kernels keep to it:
+//! **Order of arithmetic.** A product is a function of its shape and its elements: not of strides, threads, tiles
+//! or the place in a batch. `k` is cut into equal blocks of at most [`DEPTH`]; an element is one chain of
+//! multiply-adds over a block (fused where the machine can), started at zero, and the chains are added in order.
+//! Both kernels keep to it, so the choice between them, and of tiles, is one of speed alone:
 //!
-//! - [`dense`]: the `gemm` crate, single-threaded, for tiles it computes by its register kernels whatever the
-//!   strides are. Below 8 rows or columns, up to `k = 2` and up to 256 elements it would pick other paths by
-//!   size *and strides*, so it never sees those.
+//! - [`dense`]: the `gemm` crate, single-threaded, for tiles that it computes by its register kernels whatever
+//!   the strides are. For thin and tiny ones it would pick other orders by size *and strides*.
 //! - [`chain`]: our own, for everything else and for integers (which wrap).
 //!
-//! A handful of long dot products ([`dot`]) has an order of its own, or it would wait for one addition after
-//! another; which products these are is again a matter of shape alone.
+//! A few long dot products ([`dot`]) have an order of their own, or they would wait for one addition after
+//! another; which products these are is a matter of shape.
 mod chain;
 mod dense;
 mod dot;
@@ -23,9 +23,8 @@ use super::pool;
 /// The longest run of `k` in one chain: what `gemm` takes without cutting it further on any machine.
 const DEPTH: usize = 512;
 
-pub static KNOB: [std::sync::atomic::AtomicUsize; 4] = [const { std::sync::atomic::AtomicUsize::new(0) }; 4];
-/// Multiply-adds below which another thread costs more than it brings.
-const GATE: usize = 1 << 17;
+/// Multiply-adds up to which another thread costs more than it brings; half as many where memory is the limit.
+const GATE: usize = 1 << 18;
 
 /// A strided matrix for each index of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -57,20 +56,23 @@ impl<T> Operand<'_, T> {
 }
 
 /// An element type that [`product`] multiplies: floats, and integers that wrap.
-pub(crate) trait Product: Copy + Default + PartialEq + Send + Sync + 'static {
+pub(crate) trait Product: Copy + Default + Send + Sync + 'static {
+    /// The `gemm` crate's kernel, where it has one.
+    #[expect(private_interfaces, reason = "only this module makes or calls kernels")]
+    const DENSE: Option<dense::Kernel<Self>> = None;
+
     /// `self * b + c`, in one rounding if `FUSED` (which only code compiled for such an instruction may say).
     fn mul_add<const FUSED: bool>(self, b: Self, c: Self) -> Self;
 
     /// `self + b`.
     fn plus(self, b: Self) -> Self;
-
-    /// The `gemm` crate's kernel, where it has one.
-    const DENSE: Option<dense::Kernel<Self>> = None;
 }
 
 macro_rules! float {
     ($t:ident, $kernel:path) => {
         impl Product for $t {
+            #[expect(private_interfaces, reason = "as in the trait")]
+            const DENSE: Option<dense::Kernel<Self>> = Some($kernel);
             #[inline(always)]
             fn mul_add<const FUSED: bool>(self, b: Self, c: Self) -> Self {
                 if FUSED { $t::mul_add(self, b, c) } else { self * b + c }
@@ -79,7 +81,6 @@ macro_rules! float {
             fn plus(self, b: Self) -> Self {
                 self + b
             }
-            const DENSE: Option<dense::Kernel<Self>> = Some($kernel);
         }
     };
 }
@@ -102,8 +103,8 @@ macro_rules! integer {
 }
 integer!(i64 i32 u8);
 
-/// One matrix operand as the kernels see it: a step along its own axis (rows of the left, columns of the right
-/// one) and one along `k`, which makes left and right interchangeable.
+/// One operand as the kernels see it: a step along its own axis (rows of the left, columns of the right one) and
+/// one along `k`, which makes left and right interchangeable.
 #[derive(Clone, Copy, Debug)]
 struct Side<T> {
     first: *const T,
@@ -128,17 +129,15 @@ struct Target<T> {
     right: isize,
 }
 
-/// The pointers of one product, to be shared with the pool's threads.
-#[derive(Clone, Copy, Debug)]
-struct Shared<T>(T);
-// SAFETY: used for pointers into slices that outlive the job; reads are of `Sync` elements, and the pieces of
-// the result that two threads write are disjoint.
-unsafe impl<T> Sync for Shared<T> {}
+/// The start of a result, to be shared with the pool's threads.
+struct Shared<T>(*mut T);
+// SAFETY: the slice behind it outlives the job, and no two pieces of a job write the same element.
+unsafe impl<T: Send> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
-    /// By a method, or closures would capture the field alone.
-    fn get(&self) -> &T {
-        &self.0
+    /// A method, since a closure would capture the bare pointer of a field.
+    fn at(&self, i: usize) -> *mut T {
+        self.0.wrapping_add(i)
     }
 }
 
@@ -156,11 +155,7 @@ pub(crate) fn product<T: Product>(
     a: Operand<T>,
     b: Operand<T>,
 ) {
-    assert_eq!(
-        Some(out.len()),
-        batch.checked_mul(m).and_then(|x| x.checked_mul(n)),
-        "gemm: size of the result"
-    );
+    assert_eq!(Some(out.len()), batch.checked_mul(m).and_then(|x| x.checked_mul(n)), "gemm: size of the result");
     if out.is_empty() || k == 0 {
         out.fill(T::default());
         return;
@@ -170,59 +165,71 @@ pub(crate) fn product<T: Product>(
     if m * n <= dot::OUTPUTS && k >= dot::LENGTH {
         return dot::products(out, batch, m, k, n, a, b);
     }
-    let kernel = match KNOB[0].load(std::sync::atomic::Ordering::Relaxed) {
-        1 => T::DENSE,
-        2 => None,
-        _ => {
-            if m >= 8 && n >= 8 && k > 2 && m * n > 256 {
-                T::DENSE
-            } else {
-                None
-            }
-        }
-    };
-    let (r, c) = (
-        KNOB[1].load(std::sync::atomic::Ordering::Relaxed),
-        KNOB[2].load(std::sync::atomic::Ordering::Relaxed),
-    );
-    let (rows, cols) = if r > 0 {
-        (m.div_ceil(r), n.div_ceil(c))
-    } else {
-        match kernel {
-            Some(_) => dense::tile(batch, m, k, n),
-            None => chain::tile::<T>(batch, m, k, n),
-        }
-    };
+    let work = out.len().saturating_mul(k);
+    let wanted = parts(work, m.min(n) < 4).div_ceil(batch);
+    let (rows, cols) = tile(wanted, m, n, takes(m, k, n) && a.col_stride == 1);
     let (down, right) = (m.div_ceil(rows), n.div_ceil(cols));
     let target = Shared(out.as_mut_ptr());
     let piece = |i: usize| {
         let (item, tile) = (i / (down * right), i % (down * right));
         let (row, col) = (tile / right * rows, tile % right * cols);
-        let left = a.data[a.offsets[item]..].as_ptr().wrapping_offset(row as isize * a.row_stride);
-        let over = b.data[b.offsets[item]..].as_ptr().wrapping_offset(col as isize * b.col_stride);
-        let left = Side { first: left, own: a.row_stride, depth: a.col_stride };
-        let over = Side { first: over, own: b.col_stride, depth: b.row_stride };
-        let first = target.get().wrapping_add((item * m + row) * n + col);
-        let to = Target { first, left: n as isize, right: 1 };
         let (rows, cols) = (rows.min(m - row), cols.min(n - col));
-        match kernel {
+        let left = Side { first: &a.data[a.offsets[item]], own: a.row_stride, depth: a.col_stride };
+        let over = Side { first: &b.data[b.offsets[item]], own: b.col_stride, depth: b.row_stride };
+        let to = Target { first: target.at((item * m + row) * n + col), left: n as isize, right: 1 };
+        let (left, over) = (left.skip(row, 0), over.skip(col, 0));
+        match T::DENSE {
             // SAFETY: `check` found all elements of both operands in their slices, the tile lies in the result,
             // and no two tiles share an element of it.
-            Some(kernel) => unsafe { dense::run(kernel, rows, k, cols, left, over, to) },
+            Some(kernel) if takes(rows, k, cols) => unsafe {
+                dense::run(kernel, rows, k, cols, left, over, to);
+            },
             // SAFETY: as above.
-            None => unsafe { chain::run(rows, k, cols, left, over, to) },
+            _ => unsafe { chain::run(rows, k, cols, left, over, to) },
         }
     };
-    spread(batch * down * right, batch.saturating_mul(m * n).saturating_mul(k), &piece);
+    spread(batch * down * right, wanted.saturating_mul(batch), &piece);
 }
 
-/// Runs all `pieces` of a job of `work` multiply-adds: here if it is small, else over the pool, in groups large
-/// enough to be worth a hand-over.
-fn spread(pieces: usize, work: usize, piece: &(dyn Fn(usize) + Sync)) {
-    if work < GATE || pieces == 1 {
+/// Whether `gemm` may have a tile and is the faster: far from what it treats by other paths (fewer than 2 rows or
+/// columns, `k <= 2`, at most 256 elements), with rows and columns enough to fill its register tiles.
+fn takes(rows: usize, k: usize, cols: usize) -> bool {
+    rows >= 16 && cols >= 16 && k > 2 && rows * cols > 256
+}
+
+/// How many pieces of a job would keep all threads busy: two each, so that one that started late can catch up,
+/// more for long jobs, and none below the gate.
+fn parts(work: usize, streams: bool) -> usize {
+    let threads = pool::threads();
+    if threads == 1 || work <= if streams { GATE / 2 } else { GATE } {
+        return 1;
+    }
+    threads * if work < 1 << 28 { 2 } else { 4 }
+}
+
+/// Rows and columns of a tile, to have about `wanted` of them. Columns are cut first if the left operand is read
+/// where it lies (`in_place`), else rows, because `gemm` copies its left operand again for every piece of columns.
+fn tile(wanted: usize, m: usize, n: usize, in_place: bool) -> (usize, usize) {
+    let cut = |length: usize, pieces: usize, unit: usize| {
+        let pieces = pieces.clamp(1, length.div_ceil(unit));
+        let size = length.div_ceil(pieces).next_multiple_of(unit).min(length);
+        (size, length.div_ceil(size))
+    };
+    if n < 8 || !in_place && m >= 64 && n < 16 * m {
+        let (rows, down) = cut(m, if n < 64 { wanted } else { wanted.div_ceil(2) }, 64);
+        (rows, cut(n, wanted.div_ceil(down), 64).0)
+    } else {
+        let (cols, right) = cut(n, wanted, 64);
+        (cut(m, wanted.div_ceil(right), 24).0, cols)
+    }
+}
+
+/// Runs all `pieces`, over the pool in about `parts` groups.
+fn spread(pieces: usize, parts: usize, piece: &(dyn Fn(usize) + Sync)) {
+    if parts <= 1 || pieces == 1 {
         return (0..pieces).for_each(piece);
     }
-    let group = (pieces * (GATE / 4)).div_ceil(work).max(pieces.div_ceil(64));
+    let group = (pieces / (2 * parts)).max(1);
     pool::parallel(pieces.div_ceil(group), &|g| {
         (g * group..pieces.min((g + 1) * group)).for_each(piece);
     });

@@ -9,7 +9,8 @@
 pub(super) trait Arith: Copy {
     /// `self * b + c`, in one rounding if `F`.
     fn fma<const F: bool>(self, b: Self, c: Self) -> Self;
-    /// Horner's rule; the highest power's coefficient comes first.
+    /// The polynomial whose highest power's coefficient comes first, even and odd powers in two
+    /// chains: a loop over lanes is bound by the length of one.
     fn poly<const F: bool, const N: usize>(self, c: [Self; N]) -> Self;
     /// `self + b` and its rounding error, for any order of magnitudes.
     fn two_sum(self, b: Self) -> (Self, Self);
@@ -30,13 +31,15 @@ macro_rules! arith {
             }
             #[inline(always)]
             fn poly<const F: bool, const N: usize>(self, c: [Self; N]) -> Self {
-                let mut p = c[0];
-                let mut i = 1;
-                while i < N {
-                    p = p.fma::<F>(self, c[i]);
-                    i += 1;
+                let z = self * self;
+                let (mut p, mut q) = (c[0], c[1]);
+                let mut i = 2;
+                while i + 1 < N {
+                    p = p.fma::<F>(z, c[i]);
+                    q = q.fma::<F>(z, c[i + 1]);
+                    i += 2;
                 }
-                p
+                if N % 2 == 0 { p.fma::<F>(self, q) } else { q.fma::<F>(self, p.fma::<F>(z, c[N - 1])) }
             }
             #[inline(always)]
             fn two_sum(self, b: Self) -> (Self, Self) {

@@ -44,8 +44,8 @@ const LOG: [f32; 9] = [
 const SIN: [f32; 3] = [-1.951_860_6e-4, 8.332_191e-3, -0.166_666_55];
 /// (cos(r) - 1 + z / 2) / z^2 in z = r^2, |r| <= pi/4
 const COS: [f32; 3] = [2.443_237e-5, -1.388_731e-3, 4.166_664_6e-2];
-/// (tanh(x) / x - 1) / z in z = x^2, |x| <= 0.6
-const TANH: [f32; 5] = [-5.894_723_3e-3, 2.079_667_3e-2, -5.378_435_4e-2, 0.133_319_35, -0.333_333];
+/// (tanh(x) / x - 1) / z in z = x^2, |x| <= 0.55
+const TANH: [f32; 5] = [-6.295_330_4e-3, 2.108_816_6e-2, -5.385_683_5e-2, 0.133_326_37, -0.333_333_2];
 /// erf(x) / x - 1 in z = x^2, |x| <= 1
 const ERF: [f32; 7] =
     [7.806_904e-5, -7.997_853e-4, 5.187_162e-3, -2.685_334_7e-2, 0.112_835_79, -0.376_126_26, 0.128_379_17];
@@ -61,15 +61,16 @@ const ERFC_ROOT: [f32; 8] = [
     0.996_478_14,
 ];
 
+const TWO_LOG2_E: f32 = 2.0 * std::f32::consts::LOG2_E;
+
 /// `x = n ln2 + r + c`: returns `(n + SHIFT, r, c)`.
 #[inline(always)]
 fn reduce<const F: bool>(x: f32) -> (f32, f32, f32) {
     let t = x.fma::<F>(std::f32::consts::LOG2_E, SHIFT);
     let n = t - SHIFT;
     let h = n.fma::<F>(-LN2_HI, x);
-    let l = n * LN2_LO;
-    let r = h - l;
-    (t, r, (h - r) - l)
+    let r = n.fma::<F>(-LN2_LO, h);
+    (t, r, n.fma::<F>(-LN2_LO, h - r))
 }
 
 /// `y * 2^n` for `t = n + SHIFT`, rounded once also where the result is subnormal.
@@ -99,7 +100,8 @@ fn log_deficit<const F: bool>(f: f32, small: f32) -> f32 {
 /// The logarithm's edges: infinity, zero, negative numbers and NaN.
 #[inline(always)]
 fn log_edges(x: f32, y: f32) -> f32 {
-    let y = if x == f32::INFINITY { x } else { y };
+    // Not `== INFINITY`: LLVM would merge the tests into one of the number's class, 20 operations.
+    let y = if x > f32::MAX { x } else { y };
     let y = if x >= 0.0 { y } else { f32::NAN };
     if x == 0.0 { f32::NEG_INFINITY } else { y }
 }
@@ -235,26 +237,27 @@ impl Math for f32 {
         let ax = self.abs();
         let z = ax * ax;
         let near = (ax * z).fma::<F>(z.poly::<F, 5>(TANH), ax);
-        // 1 - 2 / (e^2x + 1), the denominator rounded once: (1 + 2^n) + 2^n (e^r - 1).
-        let (t, r, _) = reduce::<F>((2.0 * ax).bound(0.0, 20.0));
+        // 1 - 2 / (e^2x + 1); the one-step reduction is exact enough where e^2x counts.
+        let ax = if ax > 10.0 { 10.0 } else { ax };
+        let t = ax.fma::<F>(TWO_LOG2_E, SHIFT);
+        let r = ax.fma::<F>(TWO_LOG2_E, SHIFT - t);
+        let p = r.fma::<F>(r.poly::<F, 6>(EXP2), 1.0);
         let power = f32::from_bits(t.to_bits().wrapping_sub(127) << 23);
-        let p = (r * r).fma::<F>(r.poly::<F, 5>(EXP), r);
-        let far = 1.0 - 2.0 / power.fma::<F>(p, 1.0 + power);
+        let far = 1.0 - 2.0 / p.fma::<F>(power, 1.0);
         let y = if ax < 0.55 { near } else { far };
         y.copysign(self)
     }
     #[inline(always)]
     fn sigmoid<const F: bool>(self) -> f32 {
         // q = 1 / (1 + e^|x|), both terms scaled by 2^-m against overflow, m = n / 2.
-        let (t, r, c) = reduce::<F>(self.abs().bound(0.0, 110.0));
-        let p = (r * r).fma::<F>(r.poly::<F, 5>(EXP), c);
-        let (h, hl) = r.fast_two_sum(p);
-        let (y, l) = 1.0_f32.fast_two_sum(h);
+        let ax = self.abs();
+        let (t, r, _) = reduce::<F>(if ax > 110.0 { 110.0 } else { ax });
+        let (y, l) = 1.0_f32.fast_two_sum((r * r).fma::<F>(r.poly::<F, 5>(EXP), r));
         let half = t.to_bits() >> 1;
         let up = f32::from_bits(t.to_bits().wrapping_sub(half) << 23);
         let down = f32::from_bits(254_u32.wrapping_sub(half) << 23);
         let (d, de) = (up * y).fast_two_sum(down);
-        let de = up.fma::<F>(l + hl, de);
+        let de = up.fma::<F>(l, de);
         let q = 1.0 / d;
         let q = q.fma::<F>(-(de * q), q) * down;
         if self > 0.0 { 1.0 - q } else { q }

@@ -86,9 +86,8 @@ fn reduce<const F: bool>(x: f64) -> (f64, f64, f64) {
     let t = x.fma::<F>(std::f64::consts::LOG2_E, SHIFT);
     let n = t - SHIFT;
     let h = n.fma::<F>(-LN2_HI, x);
-    let l = n * LN2_LO;
-    let r = h - l;
-    (t, r, (h - r) - l)
+    let r = n.fma::<F>(-LN2_LO, h);
+    (t, r, n.fma::<F>(-LN2_LO, h - r))
 }
 
 /// `y * 2^n` for `t = n + SHIFT`, rounded once also where the result is subnormal.
@@ -143,7 +142,8 @@ fn log_deficit<const F: bool>(f: f64, small: f64) -> f64 {
 /// The logarithm's edges: infinity, zero, negative numbers and NaN.
 #[inline(always)]
 fn log_edges(x: f64, y: f64) -> f64 {
-    let y = if x == f64::INFINITY { x } else { y };
+    // Not `== INFINITY`: LLVM would merge the tests into one of the number's class, 20 operations.
+    let y = if x > f64::MAX { x } else { y };
     let y = if x >= 0.0 { y } else { f64::NAN };
     if x == 0.0 { f64::NEG_INFINITY } else { y }
 }

@@ -19,7 +19,7 @@ const BERNOULLI: [f64; 12] = [
     -1.3954464685812522e-19,
 ];
 /// Up to here (n - 1)! / x^n is multiplied out; beyond, logarithms lose less than the bar allows.
-const PRODUCT_ORDER: f64 = 170.0;
+const PRODUCT_ORDER: f64 = 2000.0;
 
 /// `(n - 1)! / x^n` with factors ordered so that no intermediate product over- or underflows
 /// unless the result does.
@@ -63,7 +63,7 @@ fn zeta(n: f64, x: f64) -> f64 {
     let mut term = n * z;
     let mut tail = 1.0 + 0.5 * n / y;
     for (k, b) in BERNOULLI.iter().enumerate() {
-        tail += b * term * (n + 1.0 + 2.0 * k as f64) ;
+        tail += b * term * (n + 1.0 + 2.0 * k as f64);
         term *= (n + 1.0 + 2.0 * k as f64) * (n + 2.0 + 2.0 * k as f64) * z;
     }
     sum += ratio_power(x, y, n) * tail;
@@ -97,6 +97,12 @@ pub(super) fn polygamma(n: f64, x: f64) -> f64 {
     let left = if even { -left } else { left };
     // Of two infinities the nearer pole's decides.
     let overflow = right.is_infinite() && left.is_infinite();
-    let sum = if overflow && low < high { right } else if overflow { left } else { right + left };
+    let sum = if overflow && low < high {
+        right
+    } else if overflow {
+        left
+    } else {
+        right + left
+    };
     sign * sum
 }

@@ -6,7 +6,7 @@
 use super::Math;
 use super::arith::Arith;
 use super::f64::{exp_parts, scale};
-use super::trig::sin_cos_pi;
+use super::trig::{PI_LO, sin_cos_pi};
 use std::f64::consts::PI;
 
 /// erf(x) / x in z = x^2, |x| <= 1
@@ -24,29 +24,28 @@ const ERF: [f64; 12] = [
     -0.376_126_389_031_835_15,
     std::f64::consts::FRAC_2_SQRT_PI,
 ];
-/// (1 + 2x) e^(x^2) erfc(x) in t = (x - 4) / (x + 4), 0.45 <= x <= 28
-const ERFCX: [f64; 21] = [
-    -6.872_526_136_280_78e-9,
-    7.400_844_938_459_756e-8,
-    5.199_820_549_208_716e-8,
-    -7.813_966_118_728_369e-7,
-    3.174_595_430_246_293e-7,
-    5.678_599_686_944_055e-6,
-    -1.123_651_591_969_408e-5,
-    -2.438_549_120_535_885_3e-5,
-    1.506_271_709_887_923e-4,
-    -1.992_605_544_565_715_7e-4,
-    -7.577_745_936_171_824e-4,
-    5.031_970_663_741_691e-3,
-    -1.619_773_386_820_948_2e-2,
-    3.716_751_546_377_118_6e-2,
-    -6.633_036_582_805_062e-2,
-    9.373_283_500_273_037e-2,
-    -0.101_039_066_035_634_17,
-    6.809_705_425_457_264e-2,
-    1.537_965_210_260_828_3e-2,
-    -0.139_621_116_840_561_53,
-    1.232_995_118_625_552_6,
+/// (1 + 2x) e^(x^2) erfc(x) in t = (x - 4) / (x + 4), 0.79 <= x <= 28
+const ERFCX: [f64; 20] = [
+    6.323489580280766e-08,
+    4.1781381882757595e-08,
+    -7.589683874102773e-07,
+    3.2149191993941785e-07,
+    5.659078379438409e-06,
+    -1.1235171235321578e-05,
+    -2.4376285154525106e-05,
+    0.0001506254650197582,
+    -0.0001992631026473971,
+    -0.0007577739666032469,
+    0.00503197108287638,
+    -0.016197733983593695,
+    0.03716751542422255,
+    -0.0663303658169322,
+    0.09373283500468339,
+    -0.10103906603614901,
+    0.06809705425453105,
+    0.015379652102617686,
+    -0.1396211168405613,
+    1.2329951186255526,
 ];
 /// 1 / gamma(2 + d), 0 <= d <= 1
 const RGAMMA: [f64; 15] = [
@@ -112,35 +111,34 @@ const ERFINV_TAIL: [f64; 10] = [
 ];
 const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
 
-/// erf(x) for `|x| <= 1`.
+/// erf(x) / x for `|x| <= 1`.
 #[inline(always)]
 fn erf_near<const F: bool>(x: f64) -> f64 {
-    let z = x * x;
-    x * z.poly::<F, 12>(ERF)
+    (x * x).poly::<F, 12>(ERF)
 }
 
-/// erfc(x) for `x >= 0.45`.
+/// erfc(x) for `x >= 0.79`.
 #[inline(always)]
 fn erfc_far<const F: bool>(x: f64) -> f64 {
-    let x = x.bound(0.45, 28.0);
+    let x = x.bound(0.79, 28.0);
     let (z, ze) = x.two_prod::<F>(x);
     let (m, t) = exp_parts::<F>(-z, -ze);
     let u = (x - 4.0) / (x + 4.0);
-    scale(m * (u.poly::<F, 21>(ERFCX) / (1.0 + 2.0 * x)), t)
+    scale(m * (u.poly::<F, 20>(ERFCX) / (1.0 + 2.0 * x)), t)
 }
 
 #[inline(always)]
 pub(super) fn erf<const F: bool>(x: f64) -> f64 {
     let far = (1.0 - erfc_far::<F>(x.abs())).copysign(x);
-    if x.abs() > 1.0 { far } else { erf_near::<F>(x) }
+    if x.abs() > 1.0 { far } else { x * erf_near::<F>(x) }
 }
 
 #[inline(always)]
 pub(super) fn erfc<const F: bool>(x: f64) -> f64 {
     let far = erfc_far::<F>(x.abs());
-    let near = 1.0 - erf_near::<F>(x);
+    let near = x.fma::<F>(-erf_near::<F>(x), 1.0);
     let y = if x < -1.0 { 2.0 - far } else { near };
-    if x > 0.5 { far } else { y }
+    if x > 0.8 { far } else { y }
 }
 
 #[inline(always)]
@@ -151,8 +149,8 @@ pub(super) fn erfinv<const F: bool>(x: f64) -> f64 {
     let tail = (w.sqrt() - 4.0).poly::<F, 10>(ERFINV_TAIL);
     let guess = ax * if w > 5.0 { tail } else { (w - 2.5).poly::<F, 10>(ERFINV_MID) };
     let far = ax > 0.5;
-    let below = erf_near::<F>(guess.bound(0.0, 1.0)) - ax;
-    let above = (1.0 - ax) - erfc_far::<F>(guess);
+    let below = guess * erf_near::<F>(guess.bound(0.0, 1.0)) - ax;
+    let above = (1.0 - ax) - erfc::<F>(guess);
     let error = if far { above } else { below };
     // One step of Halley's method.
     let u = error * Math::exp::<F>(guess * guess) * (0.5 * PI.sqrt());
@@ -161,9 +159,10 @@ pub(super) fn erfinv<const F: bool>(x: f64) -> f64 {
     if ax <= 1.0 { y.copysign(x) } else { f64::NAN }
 }
 
-/// For `|x| < 8`: the product that reduces `x` to `[2, 3)`, so that `gamma(x) = 1 / (returned)`.
+/// `1 / gamma(x)` for `0 <= x < 8`, from `1 / gamma` on `[2, 3)`, and the relative error of its
+/// last product.
 #[inline(always)]
-fn reciprocal_gamma<const F: bool>(x: f64) -> f64 {
+fn reciprocal_gamma<const F: bool>(x: f64) -> (f64, f64) {
     let mut r = x;
     let mut p = 1.0;
     for _ in 0..5 {
@@ -175,7 +174,8 @@ fn reciprocal_gamma<const F: bool>(x: f64) -> f64 {
     let q = if x < 1.0 { x * (x + 1.0) } else { q };
     let d = if x < 2.0 { x - 1.0 } else { r - 2.0 };
     let d = if x < 1.0 { x } else { d };
-    q * d.poly::<F, 15>(RGAMMA) / p
+    let (g, ge) = q.two_prod::<F>(d.poly::<F, 15>(RGAMMA));
+    (g / p, ge / g)
 }
 
 /// ln gamma(x) for `x >= 8`.
@@ -195,9 +195,16 @@ pub(super) fn lgamma<const F: bool>(x: f64) -> f64 {
     let mirror = x < 0.0 && ax > 1e-18;
     let (s, _) = sin_cos_pi::<F>(ax - ax.round_ties_even());
     let s = s.abs();
-    let reflection = if mirror { PI / (ax * s) } else { 1.0 };
-    let g = if large { 1.0 } else { reciprocal_gamma::<F>(ax) };
-    let log = Math::log::<F>(g * reflection);
+    let (g, ge) = reciprocal_gamma::<F>(if large { 1.0 } else { ax });
+    // pi g / (x sin(pi x)) and its relative rounding error, which matters where lgamma is small.
+    let (num, ne) = if mirror { g.two_prod::<F>(PI) } else { (g, 0.0) };
+    let ne = if mirror { g.fma::<F>(PI_LO, ne) } else { ne };
+    let (den, de) = if mirror { ax.two_prod::<F>(s) } else { (1.0, 0.0) };
+    let ratio = num / den;
+    let (p, pe) = ratio.two_prod::<F>(den);
+    let lost = (((num - p) - pe) + ne - ratio * de) / num + ge;
+    let log = Math::log::<F>(ratio);
+    let log = if large || ax < 1e-18 { log } else { log + lost };
     let far = stirling::<F>(if large { ax } else { 8.0 });
     let near = if mirror { log } else { 0.0 - log };
     let y = if large { if mirror { log - far } else { far } } else { near };

@@ -53,7 +53,7 @@ fn slope(name: &str, args: &[f64]) -> f64 {
         "polygamma" => <f64 as Math>::polygamma::<false>(args[0] + 1.0, x),
         _ => 0.0,
     };
-    if d.is_finite() { (x * d).abs().min(f64::MAX) } else { 0.0 }
+    if d.is_nan() { 0.0 } else { (x * d).abs().min(f64::MAX / 2.0) }
 }
 
 /// The error of `got` in units in the last place of the larger of `want` and `slope`.
@@ -122,9 +122,14 @@ fn error32(got: f32, want: f64, slope: f64) -> f64 {
     let max = f64::from(f32::MAX);
     if got.is_infinite() {
         // Rounds to infinity from half a unit above the largest number on.
-        return if f64::from(got) == want { 0.0 } else { (max + ulp32(max) - want.abs()).max(0.0) / ulp32(max) };
+        return if f64::from(got) == want {
+            0.0
+        } else {
+            (max + ulp32(max) - want.abs()).max(0.0) / ulp32(max)
+        };
     }
-    let error = (f64::from(got) - want.clamp(-2.0 * max, 2.0 * max)).abs() / ulp32(want.abs().max(slope).min(max));
+    let error =
+        (f64::from(got) - want.clamp(-2.0 * max, 2.0 * max)).abs() / ulp32(want.abs().max(slope).min(max));
     if error.is_nan() { f64::INFINITY } else { error }
 }
 
@@ -186,59 +191,194 @@ macro_rules! special_values {
         const TINY: $t = $t::from_bits(1);
         const MAX: $t = $t::MAX;
         let cases: &[(&str, $t, $t)] = &[
-            ("exp", INF, INF), ("exp", -INF, 0.0), ("exp", 0.0, 1.0), ("exp", -0.0, 1.0), ("exp", MAX, INF),
-            ("exp", -MAX, 0.0), ("exp2", INF, INF), ("exp2", -INF, 0.0), ("exp2", 10.0, 1024.0),
-            ("expm1", 0.0, 0.0), ("expm1", -0.0, -0.0), ("expm1", TINY, TINY), ("expm1", -TINY, -TINY),
-            ("expm1", INF, INF), ("expm1", -INF, -1.0), ("expm1", MAX, INF), ("log", 0.0, -INF), ("log", -0.0, -INF),
-            ("log", 1.0, 0.0), ("log", INF, INF), ("log", -1.0, NAN), ("log", -INF, NAN), ("log2", 1024.0, 10.0),
-            ("log2", 0.0, -INF), ("log10", 0.0, -INF), ("log10", 1000.0, 3.0), ("log1p", 0.0, 0.0), ("log1p", -0.0, -0.0),
-            ("log1p", TINY, TINY), ("log1p", -TINY, -TINY), ("log1p", -1.0, -INF), ("log1p", -2.0, NAN),
-            ("log1p", INF, INF), ("sin_any", 0.0, 0.0), ("sin_any", -0.0, -0.0), ("sin_any", TINY, TINY),
-            ("sin_any", INF, NAN), ("sin_any", -INF, NAN), ("cos_any", 0.0, 1.0), ("cos_any", INF, NAN),
-            ("tan_any", -0.0, -0.0), ("tan_any", -TINY, -TINY), ("tan_any", INF, NAN), ("asin", -0.0, -0.0),
-            ("asin", TINY, TINY), ("asin", 2.0, NAN), ("acos", 1.0, 0.0), ("acos", -2.0, NAN), ("atan", -0.0, -0.0),
-            ("atan", TINY, TINY), ("sinh", -0.0, -0.0), ("sinh", TINY, TINY), ("sinh", -INF, -INF), ("cosh", 0.0, 1.0),
-            ("cosh", -INF, INF), ("tanh", -0.0, -0.0), ("tanh", TINY, TINY), ("tanh", INF, 1.0), ("tanh", -INF, -1.0),
-            ("asinh", -0.0, -0.0), ("asinh", TINY, TINY), ("asinh", -INF, -INF), ("acosh", 1.0, 0.0),
-            ("acosh", 0.5, NAN), ("acosh", -INF, NAN), ("acosh", INF, INF), ("atanh", -0.0, -0.0), ("atanh", TINY, TINY),
-            ("atanh", 1.0, INF), ("atanh", -1.0, -INF), ("atanh", 1.5, NAN), ("atanh", -INF, NAN), ("sigmoid", 0.0, 0.5),
-            ("sigmoid", INF, 1.0), ("sigmoid", -INF, 0.0), ("softplus", INF, INF), ("softplus", -INF, 0.0),
-            ("softplus", MAX, MAX), ("sqrt", -0.0, -0.0), ("sqrt", -1.0, NAN), ("sqrt", INF, INF), ("erf", -0.0, -0.0),
-            ("erf", INF, 1.0), ("erf", -INF, -1.0), ("erfc", 0.0, 1.0), ("erfc", INF, 0.0), ("erfc", -INF, 2.0),
-            ("erfinv", -0.0, -0.0), ("erfinv", 1.0, INF), ("erfinv", -1.0, -INF), ("erfinv", 1.5, NAN),
-            ("lgamma", 0.0, INF), ("lgamma", -0.0, INF), ("lgamma", 1.0, 0.0), ("lgamma", 2.0, 0.0), ("lgamma", -3.0, INF),
-            ("lgamma", -100.0, INF), ("lgamma", -MAX, INF), ("lgamma", INF, INF), ("lgamma", -INF, INF),
-            ("digamma", 0.0, -INF), ("digamma", -0.0, INF), ("digamma", -1.0, NAN), ("digamma", INF, INF),
-            ("digamma", -INF, NAN), ("digamma", -MAX, NAN),
+            ("exp", INF, INF),
+            ("exp", -INF, 0.0),
+            ("exp", 0.0, 1.0),
+            ("exp", -0.0, 1.0),
+            ("exp", MAX, INF),
+            ("exp", -MAX, 0.0),
+            ("exp2", INF, INF),
+            ("exp2", -INF, 0.0),
+            ("exp2", 10.0, 1024.0),
+            ("expm1", 0.0, 0.0),
+            ("expm1", -0.0, -0.0),
+            ("expm1", TINY, TINY),
+            ("expm1", -TINY, -TINY),
+            ("expm1", INF, INF),
+            ("expm1", -INF, -1.0),
+            ("expm1", MAX, INF),
+            ("log", 0.0, -INF),
+            ("log", -0.0, -INF),
+            ("log", 1.0, 0.0),
+            ("log", INF, INF),
+            ("log", -1.0, NAN),
+            ("log", -INF, NAN),
+            ("log2", 1024.0, 10.0),
+            ("log2", 0.0, -INF),
+            ("log10", 0.0, -INF),
+            ("log10", 1000.0, 3.0),
+            ("log1p", 0.0, 0.0),
+            ("log1p", -0.0, -0.0),
+            ("log1p", TINY, TINY),
+            ("log1p", -TINY, -TINY),
+            ("log1p", -1.0, -INF),
+            ("log1p", -2.0, NAN),
+            ("log1p", INF, INF),
+            ("sin_any", 0.0, 0.0),
+            ("sin_any", -0.0, -0.0),
+            ("sin_any", TINY, TINY),
+            ("sin_any", INF, NAN),
+            ("sin_any", -INF, NAN),
+            ("cos_any", 0.0, 1.0),
+            ("cos_any", INF, NAN),
+            ("tan_any", -0.0, -0.0),
+            ("tan_any", -TINY, -TINY),
+            ("tan_any", INF, NAN),
+            ("asin", -0.0, -0.0),
+            ("asin", TINY, TINY),
+            ("asin", 2.0, NAN),
+            ("acos", 1.0, 0.0),
+            ("acos", -2.0, NAN),
+            ("atan", -0.0, -0.0),
+            ("atan", TINY, TINY),
+            ("sinh", -0.0, -0.0),
+            ("sinh", TINY, TINY),
+            ("sinh", -INF, -INF),
+            ("cosh", 0.0, 1.0),
+            ("cosh", -INF, INF),
+            ("tanh", -0.0, -0.0),
+            ("tanh", TINY, TINY),
+            ("tanh", INF, 1.0),
+            ("tanh", -INF, -1.0),
+            ("asinh", -0.0, -0.0),
+            ("asinh", TINY, TINY),
+            ("asinh", -INF, -INF),
+            ("acosh", 1.0, 0.0),
+            ("acosh", 0.5, NAN),
+            ("acosh", -INF, NAN),
+            ("acosh", INF, INF),
+            ("atanh", -0.0, -0.0),
+            ("atanh", TINY, TINY),
+            ("atanh", 1.0, INF),
+            ("atanh", -1.0, -INF),
+            ("atanh", 1.5, NAN),
+            ("atanh", -INF, NAN),
+            ("sigmoid", 0.0, 0.5),
+            ("sigmoid", INF, 1.0),
+            ("sigmoid", -INF, 0.0),
+            ("softplus", INF, INF),
+            ("softplus", -INF, 0.0),
+            ("softplus", MAX, MAX),
+            ("sqrt", -0.0, -0.0),
+            ("sqrt", -1.0, NAN),
+            ("sqrt", INF, INF),
+            ("erf", -0.0, -0.0),
+            ("erf", INF, 1.0),
+            ("erf", -INF, -1.0),
+            ("erfc", 0.0, 1.0),
+            ("erfc", INF, 0.0),
+            ("erfc", -INF, 2.0),
+            ("erfinv", -0.0, -0.0),
+            ("erfinv", 1.0, INF),
+            ("erfinv", -1.0, -INF),
+            ("erfinv", 1.5, NAN),
+            ("lgamma", 0.0, INF),
+            ("lgamma", -0.0, INF),
+            ("lgamma", 1.0, 0.0),
+            ("lgamma", 2.0, 0.0),
+            ("lgamma", -3.0, INF),
+            ("lgamma", -100.0, INF),
+            ("lgamma", -MAX, INF),
+            ("lgamma", INF, INF),
+            ("lgamma", -INF, INF),
+            ("digamma", 0.0, -INF),
+            ("digamma", -0.0, INF),
+            ("digamma", -1.0, NAN),
+            ("digamma", INF, INF),
+            ("digamma", -INF, NAN),
+            ("digamma", -MAX, NAN),
         ];
         let pairs: &[(&str, $t, $t, $t)] = &[
-            ("pow", NAN, 0.0, 1.0), ("pow", 1.0, NAN, 1.0), ("pow", NAN, 1.0, NAN), ("pow", 2.0, NAN, NAN),
-            ("pow", 0.0, 2.0, 0.0), ("pow", -0.0, 3.0, -0.0), ("pow", -0.0, 2.0, 0.0), ("pow", -0.0, -3.0, -INF),
-            ("pow", 0.0, -0.5, INF), ("pow", -0.0, 0.5, 0.0), ("pow", -1.0, INF, 1.0), ("pow", -1.0, -INF, 1.0),
-            ("pow", 0.5, INF, 0.0), ("pow", 0.5, -INF, INF), ("pow", 2.0, INF, INF), ("pow", 2.0, -INF, 0.0),
-            ("pow", -INF, 3.0, -INF), ("pow", -INF, -3.0, -0.0), ("pow", -INF, 0.5, INF), ("pow", INF, -1.0, 0.0),
-            ("pow", -2.0, 3.0, -8.0), ("pow", -2.0, 2.0, 4.0), ("pow", -2.0, 0.5, NAN), ("pow", -2.0, -MAX, 0.0),
-            ("pow", 2.0, MAX, INF), ("pow", -INF, MAX, INF), ("pow", 3.0, 2.0, 9.0), ("pow", TINY, 1.0, TINY),
-            ("atan2", 0.0, 0.0, 0.0), ("atan2", -0.0, 1.0, -0.0), ("atan2", INF, 1.0, FRAC_PI_2 as $t),
-            ("atan2", 0.0, -0.0, PI as $t), ("atan2", -0.0, -1.0, -PI as $t), ("atan2", 1.0, 0.0, FRAC_PI_2 as $t),
-            ("atan2", INF, INF, FRAC_PI_4 as $t), ("atan2", INF, -INF, (3.0 * FRAC_PI_4) as $t),
-            ("atan2", -INF, INF, -FRAC_PI_4 as $t), ("atan2", 1.0, INF, 0.0), ("atan2", 1.0, -INF, PI as $t),
-            ("atan2", MAX, MAX, FRAC_PI_4 as $t), ("atan2", TINY, TINY, FRAC_PI_4 as $t), ("atan2", NAN, 1.0, NAN),
-            ("atan2", 1.0, NAN, NAN), ("hypot", INF, NAN, INF), ("hypot", NAN, -INF, INF), ("hypot", NAN, 1.0, NAN),
-            ("hypot", 3.0, -4.0, 5.0), ("hypot", TINY, 0.0, TINY), ("hypot", MAX, 0.0, MAX), ("hypot", MAX, MAX, INF),
-            ("polygamma", 1.0, 0.0, INF), ("polygamma", 2.0, 0.0, -INF), ("polygamma", 1.0, -3.0, INF),
-            ("polygamma", 1.0, INF, 0.0), ("polygamma", 1.5, 2.0, NAN), ("polygamma", -1.0, 2.0, NAN),
-            ("polygamma", 1.0, NAN, NAN), ("polygamma", 0.0, 0.0, -INF),
+            ("pow", NAN, 0.0, 1.0),
+            ("pow", 1.0, NAN, 1.0),
+            ("pow", NAN, 1.0, NAN),
+            ("pow", 2.0, NAN, NAN),
+            ("pow", 0.0, 2.0, 0.0),
+            ("pow", -0.0, 3.0, -0.0),
+            ("pow", -0.0, 2.0, 0.0),
+            ("pow", -0.0, -3.0, -INF),
+            ("pow", 0.0, -0.5, INF),
+            ("pow", -0.0, 0.5, 0.0),
+            ("pow", -1.0, INF, 1.0),
+            ("pow", -1.0, -INF, 1.0),
+            ("pow", 0.5, INF, 0.0),
+            ("pow", 0.5, -INF, INF),
+            ("pow", 2.0, INF, INF),
+            ("pow", 2.0, -INF, 0.0),
+            ("pow", -INF, 3.0, -INF),
+            ("pow", -INF, -3.0, -0.0),
+            ("pow", -INF, 0.5, INF),
+            ("pow", INF, -1.0, 0.0),
+            ("pow", -2.0, 3.0, -8.0),
+            ("pow", -2.0, 2.0, 4.0),
+            ("pow", -2.0, 0.5, NAN),
+            ("pow", -2.0, -MAX, 0.0),
+            ("pow", 2.0, MAX, INF),
+            ("pow", -INF, MAX, INF),
+            ("pow", 3.0, 2.0, 9.0),
+            ("pow", TINY, 1.0, TINY),
+            ("atan2", 0.0, 0.0, 0.0),
+            ("atan2", -0.0, 1.0, -0.0),
+            ("atan2", INF, 1.0, FRAC_PI_2 as $t),
+            ("atan2", 0.0, -0.0, PI as $t),
+            ("atan2", -0.0, -1.0, -PI as $t),
+            ("atan2", 1.0, 0.0, FRAC_PI_2 as $t),
+            ("atan2", INF, INF, FRAC_PI_4 as $t),
+            ("atan2", INF, -INF, (3.0 * FRAC_PI_4) as $t),
+            ("atan2", -INF, INF, -FRAC_PI_4 as $t),
+            ("atan2", 1.0, INF, 0.0),
+            ("atan2", 1.0, -INF, PI as $t),
+            ("atan2", MAX, MAX, FRAC_PI_4 as $t),
+            ("atan2", TINY, TINY, FRAC_PI_4 as $t),
+            ("atan2", NAN, 1.0, NAN),
+            ("atan2", 1.0, NAN, NAN),
+            ("hypot", INF, NAN, INF),
+            ("hypot", NAN, -INF, INF),
+            ("hypot", NAN, 1.0, NAN),
+            ("hypot", 3.0, -4.0, 5.0),
+            ("hypot", TINY, 0.0, TINY),
+            ("hypot", MAX, 0.0, MAX),
+            ("hypot", MAX, MAX, INF),
+            ("polygamma", 1.0, 0.0, INF),
+            ("polygamma", 2.0, 0.0, -INF),
+            ("polygamma", 1.0, -3.0, INF),
+            ("polygamma", 1.0, INF, 0.0),
+            ("polygamma", 1.5, 2.0, NAN),
+            ("polygamma", -1.0, 2.0, NAN),
+            ("polygamma", 1.0, NAN, NAN),
+            ("polygamma", 0.0, 0.0, -INF),
         ];
         let same = |got: $t, want: $t| got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan());
         let mut wrong = Vec::new();
         for (name, x, want) in cases {
             let row = unary::<$t>().into_iter().find(|r| r.0 == *name).expect("a function of the table");
-            wrong.extend(row.2.iter().map(|f| f(*x)).filter(|y| !same(*y, *want)).map(|y| format!("{name}({x:e}) = {y:e}")));
+            wrong.extend(
+                row.2
+                    .iter()
+                    .map(|f| f(*x))
+                    .filter(|y| !same(*y, *want))
+                    .map(|y| format!("{name}({x:e}) = {y:e}")),
+            );
         }
         for (name, x, y, want) in pairs {
             let row = binary::<$t>().into_iter().find(|r| r.0 == *name).expect("a function of the table");
-            wrong.extend(row.2.iter().map(|f| f(*x, *y)).filter(|z| !same(*z, *want)).map(|z| format!("{name}({x:e}, {y:e}) = {z:e}")));
+            wrong.extend(
+                row.2
+                    .iter()
+                    .map(|f| f(*x, *y))
+                    .filter(|z| !same(*z, *want))
+                    .map(|z| format!("{name}({x:e}, {y:e}) = {z:e}")),
+            );
         }
         for (name, _, f) in unary::<$t>() {
             wrong.extend(f.iter().filter(|f| !f(NAN).is_nan()).map(|_| format!("{name}(nan)")));
@@ -261,13 +401,19 @@ fn special_values_f32() {
 
 #[test]
 fn rounding_keeps_ties_even_and_signs() {
-    for (x, floor, ceil, trunc, round) in
-        [(0.5, 0.0, 1.0, 0.0, 0.0), (1.5, 1.0, 2.0, 1.0, 2.0), (-0.5, -1.0, -0.0, -0.0, -0.0), (-2.5, -3.0, -2.0, -2.0, -2.0)]
-    {
+    for (x, floor, ceil, trunc, round) in [
+        (0.5, 0.0, 1.0, 0.0, 0.0),
+        (1.5, 1.0, 2.0, 1.0, 2.0),
+        (-0.5, -1.0, -0.0, -0.0, -0.0),
+        (-2.5, -3.0, -2.0, -2.0, -2.0),
+    ] {
         let got = [Math::floor(x), Math::ceil(x), Math::trunc(x), Math::round(x)];
         assert_eq!(got.map(f64::to_bits), [floor, ceil, trunc, round].map(f64::to_bits), "{x}");
         let got = [floor, ceil, trunc, round].map(|v: f64| v as f32);
         let x = x as f32;
-        assert_eq!([Math::floor(x), Math::ceil(x), Math::trunc(x), Math::round(x)].map(f32::to_bits), got.map(f32::to_bits));
+        assert_eq!(
+            [Math::floor(x), Math::ceil(x), Math::trunc(x), Math::round(x)].map(f32::to_bits),
+            got.map(f32::to_bits)
+        );
     }
 }
