@@ -1,6 +1,7 @@
 //! The ways in which one recorded array is handed to an operator: as it was written, or as a view of other
 //! memory that shows the same elements. What lies between the elements of a view is poison.
 
+use retrograd::Element;
 use retrograd::prelude::*;
 
 use crate::case::{Array, Data};
@@ -37,8 +38,8 @@ pub fn tensor(array: &Array, precision: Precision, layout: Layout) -> Tensor {
         (Data::Int(data), _) => lay(data, i64::MIN / 2, shape, layout),
         (Data::Bool(data), _) => lay(data, true, shape, layout),
     };
-    // Multiplication by one keeps every bit, the sign of zero included.
-    if layout == Layout::Pending && matches!(array.data, Data::Real(_)) { laid * 1.0 } else { laid }
+    // Two changes of sign keep every bit, that of zero included.
+    if layout == Layout::Pending && matches!(array.data, Data::Real(_)) { -(-laid) } else { laid }
 }
 
 /// The array whose slices along one axis all equal its first, as an expanded view and written out. None where no

@@ -85,7 +85,7 @@ impl Chart {
                 format_args!(r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>"#),
             );
         }
-        self.legend(svg, across.to, up.to);
+        self.legend(svg, &across, &up);
         let middle = f64::midpoint(across.from, across.to);
         label(svg, [middle, 20.0], "middle", "14", &self.title);
         label(svg, [middle, HEIGHT - 10.0], "middle", "12", &self.x_label);
@@ -94,11 +94,23 @@ impl Chart {
         append(svg, format_args!(r#"<text {place} text-anchor="middle" font-size="12">{text}</text>"#));
     }
 
-    /// Names of the lines, at the top right inside the plot, on a ground that keeps them readable.
-    fn legend(&self, svg: &mut String, right: f64, top: f64) {
+    /// Names of the lines, at the place along the sides of the plot where they hide the least.
+    fn legend(&self, svg: &mut String, across: &Axis, up: &Axis) {
         let Some(longest) = self.lines.iter().map(|line| line.name.chars().count()).max() else { return };
         let (width, height) = (34.0 + 6.6 * longest as f64, 8.0 + 16.0 * self.lines.len() as f64);
-        let (x, y) = (right - width - 6.0, top + 6.0);
+        let (left, right) = (across.from + 6.0, across.to - width - 6.0);
+        let (top, bottom) = (up.to + 6.0, up.from - height - 6.0);
+        let hidden = |&(x, y): &(f64, f64)| {
+            let under = |&(px, py): &(f64, f64)| {
+                let (px, py) = (across.place(px), up.place(py));
+                px.is_some_and(|px| (x..x + width).contains(&px))
+                    && py.is_some_and(|py| (y..y + height).contains(&py))
+            };
+            self.lines.iter().flat_map(|line| &line.points).filter(|point| under(point)).count()
+        };
+        let middle = f64::midpoint(top, bottom);
+        let places = [top, bottom, middle].into_iter().flat_map(|y| [(right, y), (left, y)]);
+        let (x, y) = places.min_by_key(hidden).unwrap_or((right, top));
         let place = format!(r#"x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
         append(svg, format_args!(r##"<rect {place} fill="#fff" fill-opacity="0.85" stroke="#ccc"/>"##));
         for (row, (line, colour)) in self.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {

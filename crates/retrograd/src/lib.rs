@@ -1,1 +1,33 @@
-//! retrograd.
+//! Automatic differentiation over lazily fused tensors: the facade of the retrograd crates.
+#![forbid(unsafe_code)]
+
+pub use retrograd_autograd::*;
+pub use retrograd_nn as nn;
+pub use retrograd_nn::*;
+pub use retrograd_tensor::*;
+
+/// What tests read of the table.
+#[doc(hidden)]
+pub mod testing {
+    pub use retrograd_tensor::testing::*;
+    use retrograd_nn::functional::loss;
+
+    /// Every function that reference cases call, of all crates.
+    pub fn entries() -> Vec<&'static Entry> {
+        let mut all = retrograd_tensor::testing::entries();
+        all.extend(loss::ENTRIES);
+        all
+    }
+}
+
+/// Everything that a program usually needs: `use retrograd::prelude::*;`.
+pub mod prelude {
+    pub use retrograd_autograd::{
+        Differentiate, Gradients, Tape, grad, grad_recorded, hvp, jvp, value_and_grad, vjp,
+    };
+    pub use retrograd_nn::prelude::*;
+    pub use retrograd_tensor::{
+        BF16, Bool, DType, Error, F16, F32, F64, I32, I64, Operand, Scalar, Shape, Tensor, U8, attempt, eager,
+        force_all, map_n, memory, no_grad, s, with_threads,
+    };
+}

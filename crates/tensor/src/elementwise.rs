@@ -97,6 +97,10 @@ macro_rules! elementwise {
         elementwise!(@methods $( $(#[$doc])* $NAME $name ($($x),+); )*);
         /// The operations of this family.
         pub(crate) const OPS: &[&$crate::elementwise::Elementwise] = &[$(&$NAME),*];
+        /// How reference cases call them.
+        pub(crate) const ROWS: &[$crate::entry::Entry] = &[$(
+            $crate::entry::Entry::new(stringify!($name), |x, _| vec![elementwise!(@call x $NAME $($x)+)])
+        ),*];
     };
     (@static ($o:ident, $g:ident) $NAME:ident $class:ident $name:ident ($($x:ident),+) $body:expr, [$($d:expr),*] [$($why:literal)?] $sample:ident [$($simplify:expr)?]) => {
         pub(crate) static $NAME: $crate::elementwise::Elementwise = {
@@ -114,6 +118,8 @@ macro_rules! elementwise {
             }
         };
     };
+    (@call $v:ident $NAME:ident $a:ident) => { $crate::apply::map(&$NAME, [(&$v[0]).into()]) };
+    (@call $v:ident $NAME:ident $a:ident $b:ident) => { $crate::apply::map(&$NAME, [(&$v[0]).into(), (&$v[1]).into()]) };
     (@simplify) => { $crate::elementwise::keep };
     (@simplify $f:expr) => { $f };
     (@rule ($o:ident, $g:ident) ($($x:ident),+) [] [$why:literal]) => { $crate::elementwise::Rule::None($why) };

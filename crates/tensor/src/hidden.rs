@@ -3,6 +3,7 @@
 //! Reading: id, operation, line, inputs, and take or peek of what was saved. Making: leaves, and marks that cut.
 use crate::record::{self, Kind};
 pub use crate::record::{Cotangent, Cotangents, Edge, Record};
+use crate::op::Spec;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::panic::Location;
@@ -44,6 +45,10 @@ pub fn cut(t: &Tensor, op: &'static str, why: &'static str, at: &'static Locatio
 /// The same value at another place on the tape.
 pub fn with_edge(t: &Tensor, edge: Option<Edge>) -> Tensor {
     Tensor { value: t.value.clone(), edge }
+}
+/// The identity of the tensor's value, shared by its handles.
+pub fn value_id(t: &Tensor) -> u64 {
+    t.value.id
 }
 /// Whether the value is still to be computed.
 pub fn is_pending(t: &Tensor) -> bool {
@@ -88,13 +93,26 @@ impl Record {
     pub fn cut_from(&self) -> SmallVec<[Arc<Record>; 1]> {
         self.cut_off()
     }
+    /// Shape and dtype of operand `i`, if this is an operation that is not spent.
+    pub fn operand_spec(&self, i: usize) -> Option<Spec> {
+        self.operand(i)
+    }
+    /// Spends the record without running its rule.
+    pub fn forget(&self) {
+        self.spend();
+    }
     /// The values kept for the rule, as tensors without a past.
     pub fn saved(&self) -> Vec<Tensor> {
         self.saved_values().into_iter().map(Tensor::untracked).collect()
     }
 }
-/// Runs a record's rule on the cotangent of its output: the edges of its operands and a cotangent for each. With
-/// `take` the record is spent. `None` if it already was.
-pub fn pull(record: &Arc<Record>, g: Tensor, take: bool) -> Option<(SmallVec<[Option<Edge>; 2]>, Cotangents)> {
-    record::pull(record, g, take).map(|(taken, parts)| (taken.edges, parts))
+/// Runs a record's rule on the cotangent of its output: the edges of its operands and a cotangent for each of those
+/// that are tracked and `wanted`. With `take` the record is spent. `None` if it already was.
+pub fn pull(
+    record: &Arc<Record>,
+    g: &Tensor,
+    take: bool,
+    wanted: &dyn Fn(&Edge) -> bool,
+) -> Option<(SmallVec<[Option<Edge>; 2]>, Cotangents)> {
+    record::pull(record, g, take, wanted).map(|(taken, parts)| (taken.edges, parts))
 }

@@ -27,6 +27,10 @@ pub struct Record {
     name: &'static str,
     at: &'static Location<'static>,
     kind: Kind,
+    /// One bit per leaf (by id, modulo 64) that this record reads, through cuts too.
+    leaves: u64,
+    /// Of its output; a leaf and a cut have none.
+    spec: Option<Spec>,
     state: Mutex<State>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,8 +77,8 @@ struct OpRule {
 pub enum Cotangent {
     /// Not differentiated, or not asked for.
     None,
-    /// Identically 0.
-    Zero,
+    /// Identically 0, of this shape and type.
+    Zero(Spec),
     /// This tensor; it may still have to be summed to the operand's shape.
     Some(Tensor),
 }
@@ -92,11 +96,22 @@ impl From<Option<Tensor>> for Cotangent {
 pub type Cotangents = SmallVec<[Cotangent; 2]>;
 
 impl Record {
-    fn new(name: &'static str, at: &'static Location<'static>, kind: Kind, state: State) -> Arc<Record> {
-        Arc::new(Record { id: crate::value::next_id(), name, at, kind, state: Mutex::new(state) })
+    fn new(name: &'static str, at: &'static Location<'static>, kind: Kind, leaves: u64, spec: Option<Spec>, state: State) -> Arc<Record> {
+        Arc::new(Record { id: crate::value::next_id(), name, at, kind, leaves, spec, state: Mutex::new(state) })
     }
     pub(crate) fn leaf(at: &'static Location<'static>) -> Arc<Record> {
-        Record::new("leaf", at, Kind::Leaf, State::default())
+        let id = crate::value::next_id();
+        let state = Mutex::new(State::default());
+        Arc::new(Record { id, name: "leaf", at, kind: Kind::Leaf, leaves: 1 << (id % 64), spec: None, state })
+    }
+    /// Shape and dtype of the output of an operation.
+    pub fn spec(&self) -> Option<&Spec> {
+        self.spec.as_ref()
+    }
+    /// Whether the leaf with this id may be among what this record reads. With more than 64 leaves alive a yes can
+    /// be wrong; a no never is.
+    pub fn may_read(&self, leaf: u64) -> bool {
+        self.leaves >> (leaf % 64) & 1 == 1
     }
     /// Larger than the ids of all records that this one reads.
     pub fn id(&self) -> u64 {
@@ -142,6 +157,19 @@ impl Record {
     pub(crate) fn is_spent(&self) -> bool {
         self.kind == Kind::Op && self.state().rule.is_none()
     }
+    /// Shape and dtype of operand `i` of an operation that is not spent.
+    pub(crate) fn operand(&self, i: usize) -> Option<Spec> {
+        match self.state().rule.as_ref()? {
+            Rule::Map(m) => Some(m.operand(i, self.spec.as_ref()?)),
+            Rule::Op(o) => o.specs.get(i).cloned(),
+        }
+    }
+    /// Gives up what the rule needs without running it.
+    pub(crate) fn spend(&self) {
+        let mut state = self.state();
+        let (_rule, _inputs) = (state.rule.take(), std::mem::take(&mut state.inputs));
+        drop(state);
+    }
     /// Whether the rule only records elementwise work, so that a pending cotangent may stay pending.
     pub(crate) fn fuses(&self) -> bool {
         matches!(self.state().rule, Some(Rule::Map(_)))
@@ -176,16 +204,22 @@ pub(crate) fn tracked(edges: &[Option<Edge>]) -> u64 {
     let reached = |e: &Option<Edge>| e.as_ref().is_some_and(|e| e.record.is_tracked());
     edges.iter().enumerate().fold(0, |m, (i, e)| m | u64::from(reached(e)) << i)
 }
+fn leaves(edges: &[Option<Edge>]) -> u64 {
+    edges.iter().flatten().fold(0, |m, e| m | e.record.leaves)
+}
 /// A cut of `edges` for a reason; an existing cut is handed on when no operand is tracked.
 pub(crate) fn cut(name: &'static str, at: &'static Location<'static>, why: &'static str, keep: bool, edges: &[Option<Edge>]) -> Option<Edge> {
-    if tracked(edges) == 0 {
-        return edges.iter().flatten().next().cloned();
+    let mut marks = edges.iter().flatten();
+    if tracked(edges) == 0
+        && let (Some(first), None) = (marks.next(), marks.next())
+    {
+        return Some(first.clone());
     }
     let mut state = State::default();
     if keep {
         state.weak = edges.iter().flatten().map(|e| Arc::downgrade(&e.record)).collect();
     }
-    Some(Edge { record: Record::new(name, at, Kind::Cut(why), state), out: 0 })
+    Some(Edge { record: Record::new(name, at, Kind::Cut(why), leaves(edges), None, state), out: 0 })
 }
 /// The record of an elementwise operation in the making: before its operands go into the value.
 pub(crate) struct Saving {
@@ -220,8 +254,10 @@ impl Saving {
         let name = self.expr.name;
         let output = self.output.then(|| value.save());
         let rule = MapRule { expr: self.expr, out: self.out, saved: self.saved, output, shapes: self.shapes };
+        let leaves = leaves(&edges);
+        let spec = Some(Spec { shape: value.shape.clone(), dtype: value.dtype });
         let state = State { inputs: edges, weak: SmallVec::new(), rule: Some(Rule::Map(rule)) };
-        Edge { record: Record::new(name, at, Kind::Op, state), out: 0 }
+        Edge { record: Record::new(name, at, Kind::Op, leaves, spec, state), out: 0 }
     }
 }
 /// Records a structural operation.
@@ -234,17 +270,21 @@ pub(crate) fn op(
     at: &'static Location<'static>,
 ) -> Arc<Record> {
     let saves = op.saves(tracked(&edges));
+    let spec = outputs.first().map(|v| Spec { shape: v.shape.clone(), dtype: v.dtype });
     let name = op.name();
     let inputs = inputs.iter().enumerate().map(|(i, t)| (saves.inputs >> i & 1 == 1).then(|| t.value.save())).collect();
     let outputs = outputs.iter().enumerate().map(|(i, v)| (saves.outputs >> i & 1 == 1).then(|| v.save())).collect();
     let rule = Some(Rule::Op(Box::new(OpRule { op, inputs, outputs, specs })));
-    Record::new(name, at, Kind::Op, State { inputs: edges, weak: SmallVec::new(), rule })
+    let leaves = leaves(&edges);
+    Record::new(name, at, Kind::Op, leaves, spec, State { inputs: edges, weak: SmallVec::new(), rule })
 }
 
 /// What a gradient rule sees of its record: saved values as tensors again.
 pub struct Context<'a> {
     record: &'a Arc<Record>,
     edges: &'a [Option<Edge>],
+    /// Bit i: the cotangent of operand i is asked for.
+    needs: u64,
     rule: &'a OpRule,
 }
 impl fmt::Debug for Context<'_> {
@@ -272,7 +312,7 @@ impl Context<'_> {
     }
     /// Whether the cotangent of operand `i` is asked for.
     pub fn needs(&self, i: usize) -> bool {
-        self.edges[i].as_ref().is_some_and(|e| e.record.is_tracked())
+        self.needs >> i & 1 == 1
     }
     /// Shape and dtype of operand `i`.
     pub fn spec(&self, i: usize) -> &Spec {
@@ -289,38 +329,43 @@ pub(crate) struct Taken {
     pub(crate) edges: SmallVec<[Option<Edge>; 2]>,
     rule: Option<Rule>,
 }
-/// Runs the record's rule on the cotangents of its outputs. With `take` the record is spent; `None` if it
-/// already was.
-pub(crate) fn pull(record: &Arc<Record>, g: Tensor, take: bool) -> Option<(Taken, Cotangents)> {
+/// Runs the record's rule on the cotangent of its output, for the operands that `wanted` picks among the tracked
+/// ones. With `take` the record is spent; `None` if it already was.
+pub(crate) fn pull(record: &Arc<Record>, g: &Tensor, take: bool, wanted: &dyn Fn(&Edge) -> bool) -> Option<(Taken, Cotangents)> {
     let mut state = record.state();
     state.rule.as_ref()?;
     if take {
         let taken = Taken { edges: std::mem::take(&mut state.inputs), rule: state.rule.take() };
         drop(state);
-        let parts = run(record, taken.rule.as_ref()?, &taken.edges, g);
+        let parts = run(record, taken.rule.as_ref()?, &taken.edges, g, wanted);
         return Some((taken, parts));
     }
     let edges = state.inputs.clone();
-    let parts = run(record, state.rule.as_ref()?, &edges, g);
+    let parts = run(record, state.rule.as_ref()?, &edges, g, wanted);
     Some((Taken { edges, rule: None }, parts))
 }
-fn run(record: &Arc<Record>, rule: &Rule, edges: &[Option<Edge>], g: Tensor) -> Cotangents {
+fn run(record: &Arc<Record>, rule: &Rule, edges: &[Option<Edge>], g: &Tensor, wanted: &dyn Fn(&Edge) -> bool) -> Cotangents {
+    let need = |e: &Option<Edge>| e.as_ref().is_some_and(|e| e.record.is_tracked() && wanted(e));
+    let needs = edges.iter().enumerate().fold(0, |m, (i, e)| m | u64::from(need(e)) << i);
     match rule {
-        Rule::Map(m) => m.run(record, edges, &g),
-        Rule::Op(o) => o.op.vjp(&Context { record, edges, rule: o }, &g),
+        Rule::Map(m) => m.run(record, edges, needs, g),
+        Rule::Op(o) => o.op.vjp(&Context { record, edges, needs, rule: o }, g),
     }
 }
 impl MapRule {
-    fn run(&self, record: &Arc<Record>, edges: &[Option<Edge>], g: &Tensor) -> Cotangents {
+    fn run(&self, record: &Arc<Record>, edges: &[Option<Edge>], needs: u64, g: &Tensor) -> Cotangents {
         let pullback = self.expr.pullback(self.out);
-        edges.iter().enumerate().map(|(i, edge)| match edge {
-            Some(e) if e.record.is_tracked() => self.part(record, edges, &pullback[i], i, g),
-            _ => Cotangent::None,
-        }).collect()
+        let part = |i: usize| if needs >> i & 1 == 1 { self.part(record, edges, &pullback[i], i, g) } else { Cotangent::None };
+        (0..edges.len()).map(part).collect()
+    }
+    /// Shape and dtype of operand `i`, given the output's.
+    fn operand(&self, i: usize, out: &Spec) -> Spec {
+        let shape = self.shapes.as_ref().map_or(&out.shape, |s| &s[i]);
+        Spec { shape: shape.clone(), dtype: out.dtype }
     }
     fn part(&self, record: &Arc<Record>, edges: &[Option<Edge>], d: &Derivative, i: usize, g: &Tensor) -> Cotangent {
         if d.zero {
-            return Cotangent::Zero;
+            return Cotangent::Zero(Spec { shape: self.shapes.as_ref().map_or(g.shape(), |s| &s[i]).clone(), dtype: g.dtype() });
         }
         let part = if d.identity { g.clone() } else { self.apply(record, edges, d, g) };
         match &self.shapes {

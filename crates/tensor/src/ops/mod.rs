@@ -9,12 +9,23 @@ pub(crate) mod reduce;
 use crate::elementwise::Elementwise;
 use crate::entry::Entry;
 
+/// The rows of every family of elementwise operations.
+const ROWS: &[&[&Elementwise]] = &[
+    arith::OPS,
+    compare::OPS,
+    &[&compare::WHERE],
+];
+/// How reference cases call the functions of every family.
+const ENTRIES: &[&[Entry]] = &[
+    arith::ROWS,
+    compare::ROWS,
+];
+
 /// Every elementwise operation.
 pub fn elementwise() -> impl Iterator<Item = &'static Elementwise> {
-    [arith::OPS, compare::OPS].into_iter().flatten().copied().chain([&compare::WHERE])
+    ROWS.iter().copied().flatten().copied()
 }
-/// Every function of the families here with attributes or a structure of its own, for the reference cases.
-pub fn entries() -> impl Iterator<Item = &'static Entry> {
-    let families: [&[Entry]; 0] = [];
-    families.into_iter().flatten()
+/// Every function that reference cases call.
+pub fn entries() -> Vec<&'static Entry> {
+    ENTRIES.iter().copied().flatten().collect()
 }

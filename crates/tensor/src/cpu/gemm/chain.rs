@@ -42,16 +42,29 @@ impl<T: Product> Chain<T> {
         let to = Target { first: self.to.first, left: self.to.right, right: self.to.left };
         Chain { rows: self.cols, cols: self.rows, left: self.right, right: self.left, to, ..self }
     }
+
+    /// At most `rows` rows from `row` on.
+    #[inline(always)]
+    fn from_row(self, row: usize, rows: usize) -> Self {
+        let first = self.to.first.wrapping_offset(row as isize * self.to.left);
+        let to = Target { first, ..self.to };
+        Chain { rows: rows.min(self.rows - row), left: self.left.skip(row, 0), to, ..self }
+    }
 }
 
 impl<T: Product> Work for Chain<T> {
     #[inline(always)]
     fn run<I: Isa>(self) {
-        match (2 * I::VECTOR / size_of::<T>()).min(32) {
-            4 => self.panels::<I, 4, 8, 16>(),
-            8 => self.panels::<I, 8, 16, 32>(),
-            16 => self.panels::<I, 16, 32, 64>(),
-            _ => self.panels::<I, 32, 64, 128>(),
+        // With little to do for an element, writing is what takes time: whole rows then, rather than panels.
+        let step = if self.k <= 8 { ROWS } else { self.rows };
+        for row in (0..self.rows).step_by(step) {
+            let part = self.from_row(row, step);
+            match (2 * I::VECTOR / size_of::<T>()).min(32) {
+                4 => part.panels::<I, 4, 8, 16>(),
+                8 => part.panels::<I, 8, 16, 32>(),
+                16 => part.panels::<I, 16, 32, 64>(),
+                _ => part.panels::<I, 32, 64, 128>(),
+            }
         }
     }
 }
@@ -106,10 +119,8 @@ impl<T: Product> Chain<T> {
     fn groups<I: Isa, const R: usize, const W: usize>(self, step: Step, sums: &mut [[T; W]; R]) {
         let mut row = 0;
         while row < self.rows {
-            let first = self.to.first.wrapping_offset(row as isize * self.to.left);
             let rest = self.rows - row;
-            let part =
-                Chain { rows: rest, left: self.left.skip(row, 0), to: Target { first, ..self.to }, ..self };
+            let part = self.from_row(row, rest);
             row += match rest {
                 1 => part.group::<I, 1, R, W>(step, sums),
                 2 if R > 2 => part.group::<I, 2, R, W>(step, sums),

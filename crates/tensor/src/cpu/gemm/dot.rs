@@ -64,9 +64,9 @@ impl<T: Product> Work for Chunk<'_, T> {
         for start in (self.start..self.end).step_by(PIECE) {
             let length = PIECE.min(self.end - start);
             let (rows, cols) = buffer.split_at_mut(self.m);
-            let (a, b) = (self.a, self.b);
-            let rows: [&[T]; OUTPUTS] = gather(&a, self.item, (a.row_stride, a.col_stride), start, length, rows);
-            let cols: [&[T]; OUTPUTS] = gather(&b, self.item, (b.col_stride, b.row_stride), start, length, cols);
+            let (a, b, at) = (&self.a, &self.b, (self.item, start, length));
+            let rows = lines(a, (a.row_stride, a.col_stride), self.m, at, rows);
+            let cols = lines(b, (b.col_stride, b.row_stride), self.n, at, cols);
             for row in 0..self.m {
                 for col in 0..self.n {
                     let lanes = &mut lanes[row * self.n + col];
@@ -76,4 +76,53 @@ impl<T: Product> Work for Chunk<'_, T> {
         }
         self.out.iter_mut().zip(lanes).for_each(|(out, lanes)| *out = halve(lanes));
     }
+}
+
+/// `count` rows of a left operand or columns of a right one, by their steps along themselves and along `k`, over
+/// `length` of `k` from `start`: where they lie if in one piece, else copied.
+#[inline(always)]
+fn lines<'a, T: Product>(
+    from: &Operand<'a, T>,
+    (own, depth): (isize, isize),
+    count: usize,
+    (item, start, length): (usize, usize, usize),
+    buffers: &'a mut [[T; PIECE]],
+) -> [&'a [T]; OUTPUTS] {
+    let mut buffers = buffers.iter_mut();
+    array::from_fn(|i| {
+        let Some(buffer) = buffers.next().filter(|_| i < count) else { return &[][..] };
+        let first = from.offsets[item] as isize + i as isize * own + start as isize * depth;
+        if depth == 1 {
+            return &from.data[first as usize..][..length];
+        }
+        for (p, to) in buffer[..length].iter_mut().enumerate() {
+            *to = from.data[(first + p as isize * depth) as usize];
+        }
+        &buffer[..length]
+    })
+}
+
+#[inline(always)]
+fn accumulate<T: Product, I: Isa>(mut lanes: [T; LANES], x: &[T], y: &[T]) -> [T; LANES] {
+    let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in xs.iter().zip(ys) {
+        lanes = array::from_fn(|i| I::mul_add(x[i], y[i], lanes[i]));
+    }
+    if !x_rest.is_empty() {
+        // Filled up with zeros, which change no sum: an index that is no constant would tie the lanes to memory in
+        // the loop above.
+        let (mut x, mut y) = ([T::default(); LANES], [T::default(); LANES]);
+        x[..x_rest.len()].copy_from_slice(x_rest);
+        y[..y_rest.len()].copy_from_slice(y_rest);
+        lanes = array::from_fn(|i| I::mul_add(x[i], y[i], lanes[i]));
+    }
+    lanes
+}
+
+#[inline(always)]
+fn halve<T: Product>(lanes: [T; LANES]) -> T {
+    let l: [T; 16] = array::from_fn(|i| lanes[i].plus(lanes[i + 16]));
+    let l: [T; 8] = array::from_fn(|i| l[i].plus(l[i + 8]));
+    let l: [T; 4] = array::from_fn(|i| l[i].plus(l[i + 4]));
+    l[0].plus(l[2]).plus(l[1].plus(l[3]))
 }

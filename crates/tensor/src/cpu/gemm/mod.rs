@@ -155,7 +155,11 @@ pub(crate) fn product<T: Product>(
     a: Operand<T>,
     b: Operand<T>,
 ) {
-    assert_eq!(Some(out.len()), batch.checked_mul(m).and_then(|x| x.checked_mul(n)), "gemm: size of the result");
+    assert_eq!(
+        Some(out.len()),
+        batch.checked_mul(m).and_then(|x| x.checked_mul(n)),
+        "gemm: size of the result"
+    );
     if out.is_empty() || k == 0 {
         out.fill(T::default());
         return;
@@ -166,7 +170,7 @@ pub(crate) fn product<T: Product>(
         return dot::products(out, batch, m, k, n, a, b);
     }
     let work = out.len().saturating_mul(k);
-    let wanted = parts(work, m.min(n) < 4).div_ceil(batch);
+    let wanted = parts(work, m.min(n).min(k) < 4).div_ceil(batch);
     let (rows, cols) = tile(wanted, m, n, takes(m, k, n) && a.col_stride == 1);
     let (down, right) = (m.div_ceil(rows), n.div_ceil(cols));
     let target = Shared(out.as_mut_ptr());

@@ -9,8 +9,8 @@
 pub(super) trait Arith: Copy {
     /// `self * b + c`, in one rounding if `F`.
     fn fma<const F: bool>(self, b: Self, c: Self) -> Self;
-    /// The polynomial whose highest power's coefficient comes first, even and odd powers in two
-    /// chains: a loop over lanes is bound by the length of one.
+    /// The polynomial whose highest power's coefficient comes first, by Horner's rule over pairs:
+    /// a loop over lanes is bound by the length of the chain.
     fn poly<const F: bool, const N: usize>(self, c: [Self; N]) -> Self;
     /// `self + b` and its rounding error, for any order of magnitudes.
     fn two_sum(self, b: Self) -> (Self, Self);
@@ -32,14 +32,12 @@ macro_rules! arith {
             #[inline(always)]
             fn poly<const F: bool, const N: usize>(self, c: [Self; N]) -> Self {
                 let z = self * self;
-                let (mut p, mut q) = (c[0], c[1]);
-                let mut i = 2;
-                while i + 1 < N {
-                    p = p.fma::<F>(z, c[i]);
-                    q = q.fma::<F>(z, c[i + 1]);
+                let (mut p, mut i) = if N % 2 == 0 { (self.fma::<F>(c[0], c[1]), 2) } else { (c[0], 1) };
+                while i < N {
+                    p = p.fma::<F>(z, self.fma::<F>(c[i], c[i + 1]));
                     i += 2;
                 }
-                if N % 2 == 0 { p.fma::<F>(self, q) } else { q.fma::<F>(self, p.fma::<F>(z, c[N - 1])) }
+                p
             }
             #[inline(always)]
             fn two_sum(self, b: Self) -> (Self, Self) {

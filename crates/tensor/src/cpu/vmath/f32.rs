@@ -16,6 +16,8 @@ const LOG10_2_LO: f32 = 4.605_039e-6;
 const SHIFT: f32 = 12_582_912.0 + 254.0;
 /// The bits of sqrt(1/2), where mantissas are cut.
 const SQRT_HALF: u32 = 0x3f35_04f3;
+/// Beyond this the squares of the inverse hyperbolics lose to `ln(x) + ln 2`.
+const HUGE: f32 = 1e15;
 /// `sin` and `cos` reduce by three parts of pi/2 up to here.
 const TRIG_LIMIT: f32 = 131_072.0;
 /// pi/2 in three parts of 24 bits.
@@ -44,8 +46,14 @@ const LOG: [f32; 9] = [
 const SIN: [f32; 3] = [-1.951_860_6e-4, 8.332_191e-3, -0.166_666_55];
 /// (cos(r) - 1 + z / 2) / z^2 in z = r^2, |r| <= pi/4
 const COS: [f32; 3] = [2.443_237e-5, -1.388_731e-3, 4.166_664_6e-2];
-/// (tanh(x) / x - 1) / z in z = x^2, |x| <= 0.55
-const TANH: [f32; 5] = [-6.295_330_4e-3, 2.108_816_6e-2, -5.385_683_5e-2, 0.133_326_37, -0.333_333_2];
+/// (asin(x) / x - 1) / z in z = x^2, |x| <= 1/2
+const ASIN: [f32; 5] = [4.221_995e-2, 2.414_807_7e-2, 4.547_666_4e-2, 7.495_249e-2, 0.166_667_54];
+/// (atan(q) / q - 1) / z in z = q^2, |q| <= tan(pi/8)
+const ATAN: [f32; 5] = [-6.090_176e-2, 0.105_993_1, -0.142_444_2, 0.199_985_3, -0.333_333_16];
+/// (sinh(x) / x - 1) / z in z = x^2, |x| <= 1
+const SINH: [f32; 4] = [2.783_979_9e-6, 1.984_263e-4, 8.333_311e-3, 0.166_666_67];
+/// (tanh(x) / x - 1) / z in z = x^2, |x| <= 0.66
+const TANH: [f32; 5] = [-5.456_764e-3, 2.041_662_1e-2, -5.367_205e-2, 0.133_306_47, -0.333_332_54];
 /// erf(x) / x - 1 in z = x^2, |x| <= 1
 const ERF: [f32; 7] =
     [7.806_904e-5, -7.997_853e-4, 5.187_162e-3, -2.685_334_7e-2, 0.112_835_79, -0.376_126_26, 0.128_379_17];
@@ -84,9 +92,9 @@ fn scale(y: f32, t: f32) -> f32 {
 #[inline(always)]
 fn split(x: f32) -> (f32, f32) {
     let tiny = x < f32::MIN_POSITIVE;
-    let x = if tiny { x * 33_554_432.0 } else { x };
-    let bits = x.to_bits().wrapping_sub(SQRT_HALF);
-    let e = (bits as i32 >> 23) as f32 - if tiny { 25.0 } else { 0.0 };
+    let x = if tiny { x * 33_554_432.0 } else { x }; // 2^25
+    let bits = x.to_bits().wrapping_sub(if tiny { SQRT_HALF + (25 << 23) } else { SQRT_HALF });
+    let e = (bits as i32 >> 23) as f32;
     (e, f32::from_bits((bits & 0x007f_ffff).wrapping_add(SQRT_HALF)) - 1.0)
 }
 
@@ -128,16 +136,48 @@ fn reduce_trig<const F: bool>(x: f32) -> (u32, f32, f32) {
     (t.to_bits(), r, l)
 }
 
-/// The sine of `r + l + q pi/2`.
+/// sin and cos of `r + l`, `|r| <= pi/4`.
 #[inline(always)]
-fn sin_quadrant<const F: bool>(q: u32, r: f32, l: f32) -> f32 {
+fn sin_cos<const F: bool>(r: f32, l: f32) -> (f32, f32) {
     let z = r * r;
     let s = r + (r * z).fma::<F>(z.poly::<F, 3>(SIN), l);
     let half = 0.5 * z;
     let w = 1.0 - half;
     let c = w + (z * z).fma::<F>(z.poly::<F, 3>(COS), r.fma::<F>(-l, (1.0 - w) - half));
+    (s, c)
+}
+
+/// The sine of an angle `q` quadrants beyond the one whose sine and cosine are given.
+#[inline(always)]
+fn turn(q: u32, (s, c): (f32, f32)) -> f32 {
     let v = if q & 1 == 0 { s } else { c };
     f32::from_bits(v.to_bits() ^ ((q & 2) << 30))
+}
+
+/// For `|x| <= 1/2` the series of asin in `x`, else in `sqrt((1 - |x|) / 2)`: its first term, the
+/// others, and whether the second form was taken.
+#[inline(always)]
+fn asin_series<const F: bool>(ax: f32) -> (f32, f32, bool) {
+    let far = ax > 0.5;
+    let half = 0.5 * (1.0 - ax);
+    let s = if far { half.sqrt() } else { ax };
+    let z = if far { half } else { ax * ax };
+    (s, s * (z * z.poly::<F, 5>(ASIN)), far)
+}
+
+/// `e^(|x|) / 2`, which overflows only where sinh and cosh do.
+#[inline(always)]
+fn half_exp<const F: bool>(ax: f32) -> f32 {
+    let (t, r, _) = reduce::<F>(if ax > 100.0 { 100.0 } else { ax });
+    scale(0.5 + 0.5 * (r * r).fma::<F>(r.poly::<F, 5>(EXP), r), t)
+}
+
+/// `ln(1 + u)` or, for huge `x`, `ln(x) + ln 2`.
+#[inline(always)]
+fn log1p_or_double<const F: bool>(x: f32, u: f32) -> f32 {
+    let huge = x > HUGE;
+    let y = Math::log1p::<F>(if huge { x } else { u });
+    if huge { y + std::f32::consts::LN_2 } else { y }
 }
 
 macro_rules! widened {
@@ -150,7 +190,7 @@ macro_rules! widened {
 }
 
 impl Math for f32 {
-    widened!(asin acos atan sinh cosh asinh acosh atanh erfc erfinv lgamma digamma);
+    widened!(erfc erfinv lgamma digamma);
 
     #[inline(always)]
     fn exp<const F: bool>(self) -> f32 {
@@ -207,17 +247,21 @@ impl Math for f32 {
     #[inline(always)]
     fn sin<const F: bool>(self) -> f32 {
         let (q, r, l) = reduce_trig::<F>(self);
-        let y = sin_quadrant::<F>(q, r, l);
+        let y = turn(q, sin_cos::<F>(r, l));
         if self == 0.0 { self } else { y }
     }
     #[inline(always)]
     fn cos<const F: bool>(self) -> f32 {
         let (q, r, l) = reduce_trig::<F>(self);
-        sin_quadrant::<F>(q.wrapping_add(1), r, l)
+        turn(q.wrapping_add(1), sin_cos::<F>(r, l))
     }
     #[inline(always)]
     fn tan<const F: bool>(self) -> f32 {
-        Math::tan::<F>(f64::from(self)) as f32
+        let (q, r, l) = reduce_trig::<F>(self);
+        let (s, c) = sin_cos::<F>(r, l);
+        let even = q & 1 == 0;
+        let y = if even { s } else { -c } / if even { c } else { s };
+        if self == 0.0 { self } else { y }
     }
     #[inline(always)]
     fn trig_is_large(self) -> bool {
@@ -233,33 +277,94 @@ impl Math for f32 {
         f64::from(self).tan_large() as f32
     }
     #[inline(always)]
+    fn asin<const F: bool>(self) -> f32 {
+        let (s, tail, far) = asin_series::<F>(self.abs());
+        let y = if far { (PI_2[0] - 2.0 * s) - (2.0 * tail - PI_2[1]) } else { s + tail };
+        y.copysign(self)
+    }
+    #[inline(always)]
+    fn acos<const F: bool>(self) -> f32 {
+        let (s, tail, far) = asin_series::<F>(self.abs());
+        let near = PI_2[0] - ((s + tail).copysign(self) - PI_2[1]);
+        let edge = 2.0 * (s + tail);
+        let edge = if self < 0.0 { 2.0 * PI_2[0] - (edge - 2.0 * PI_2[1]) } else { edge };
+        if far { edge } else { near }
+    }
+    #[inline(always)]
+    fn atan<const F: bool>(self) -> f32 {
+        let ax = self.abs();
+        let (steep, middle) = (ax > 2.414_213_6, ax > 0.414_213_57);
+        let (num, den) = if middle { (ax - 1.0, ax + 1.0) } else { (ax, 1.0) };
+        let (num, den) = if steep { (-1.0, ax) } else { (num, den) };
+        let turns = if middle { 0.5 } else { 0.0 };
+        let turns = if steep { 1.0 } else { turns };
+        let q = num / den;
+        let z = q * q;
+        let tail = (q * z).fma::<F>(z.poly::<F, 5>(ATAN), turns * PI_2[1]);
+        (turns * PI_2[0] + (q + tail)).copysign(self)
+    }
+    #[inline(always)]
+    fn sinh<const F: bool>(self) -> f32 {
+        let ax = self.abs();
+        let z = ax * ax;
+        let small = (ax * z).fma::<F>(z.poly::<F, 4>(SINH), ax);
+        let h = half_exp::<F>(ax);
+        if ax <= 1.0 { small } else { h - 0.25 / h }.copysign(self)
+    }
+    #[inline(always)]
+    fn cosh<const F: bool>(self) -> f32 {
+        let h = half_exp::<F>(self.abs());
+        h + 0.25 / h
+    }
+    #[inline(always)]
+    fn asinh<const F: bool>(self) -> f32 {
+        let ax = self.abs();
+        let z = ax * ax;
+        log1p_or_double::<F>(ax, ax + z / (1.0 + (z + 1.0).sqrt())).copysign(self)
+    }
+    #[inline(always)]
+    fn acosh<const F: bool>(self) -> f32 {
+        let u = self - 1.0;
+        let y = log1p_or_double::<F>(self, u + u.fma::<F>(u, 2.0 * u).sqrt());
+        if self >= 1.0 { y } else { f32::NAN }
+    }
+    #[inline(always)]
+    fn atanh<const F: bool>(self) -> f32 {
+        let ax = self.abs();
+        (0.5 * Math::log1p::<F>(2.0 * ax / (1.0 - ax))).copysign(self)
+    }
+    #[inline(always)]
     fn tanh<const F: bool>(self) -> f32 {
         let ax = self.abs();
         let z = ax * ax;
         let near = (ax * z).fma::<F>(z.poly::<F, 5>(TANH), ax);
-        // 1 - 2 / (e^2x + 1); the one-step reduction is exact enough where e^2x counts.
+        // 1 - 2 / (e^2x + 1); the fused one-step reduction is exact enough where e^2x counts.
         let ax = if ax > 10.0 { 10.0 } else { ax };
-        let t = ax.fma::<F>(TWO_LOG2_E, SHIFT);
-        let r = ax.fma::<F>(TWO_LOG2_E, SHIFT - t);
+        let (t, r) = if F {
+            let t = ax.mul_add(TWO_LOG2_E, SHIFT);
+            (t, ax.mul_add(TWO_LOG2_E, SHIFT - t))
+        } else {
+            let (t, r, _) = reduce::<F>(2.0 * ax);
+            (t, r * std::f32::consts::LOG2_E)
+        };
         let p = r.fma::<F>(r.poly::<F, 6>(EXP2), 1.0);
         let power = f32::from_bits(t.to_bits().wrapping_sub(127) << 23);
         let far = 1.0 - 2.0 / p.fma::<F>(power, 1.0);
-        let y = if ax < 0.55 { near } else { far };
+        let y = if ax < 0.66 { near } else { far };
         y.copysign(self)
     }
     #[inline(always)]
     fn sigmoid<const F: bool>(self) -> f32 {
-        // q = 1 / (1 + e^|x|), both terms scaled by 2^-m against overflow, m = n / 2.
+        // q = 1 / (1 + e^|x|), both terms scaled by 2^-32 against overflow.
         let ax = self.abs();
         let (t, r, _) = reduce::<F>(if ax > 110.0 { 110.0 } else { ax });
         let (y, l) = 1.0_f32.fast_two_sum((r * r).fma::<F>(r.poly::<F, 5>(EXP), r));
-        let half = t.to_bits() >> 1;
-        let up = f32::from_bits(t.to_bits().wrapping_sub(half) << 23);
-        let down = f32::from_bits(254_u32.wrapping_sub(half) << 23);
-        let (d, de) = (up * y).fast_two_sum(down);
+        const DOWN: f32 = 1.0 / 4_294_967_296.0;
+        let up = f32::from_bits(t.to_bits().wrapping_sub(127 + 32) << 23);
+        let (d, de) = (up * y).fast_two_sum(DOWN);
         let de = up.fma::<F>(l, de);
         let q = 1.0 / d;
-        let q = q.fma::<F>(-(de * q), q) * down;
+        let q = q.fma::<F>(-(de * q), q) * DOWN;
         if self > 0.0 { 1.0 - q } else { q }
     }
     #[inline(always)]

@@ -125,8 +125,8 @@ fn split(x: f64) -> (f64, f64) {
     let tiny = x < f64::MIN_POSITIVE;
     let x = if tiny { x * (TWO_52 * 4.0) } else { x };
     let bits = x.to_bits().wrapping_sub(SQRT_HALF);
-    let k = bits.wrapping_add(1023 << 52) >> 52;
-    let e = f64::from_bits(k | TWO_52.to_bits()) - (TWO_52 + if tiny { 1077.0 } else { 1023.0 });
+    let bias = if tiny { (2000 - 54) << 52 } else { 2000 << 52 };
+    let e = f64::from_bits(bits.wrapping_add(bias) >> 52 | TWO_52.to_bits()) - (TWO_52 + 2000.0);
     (e, f64::from_bits((bits & (u64::MAX >> 12)).wrapping_add(SQRT_HALF)) - 1.0)
 }
 
@@ -338,22 +338,16 @@ impl Math for f64 {
     }
     #[inline(always)]
     fn sigmoid<const F: bool>(self) -> f64 {
-        // q = 1 / (1 + e^|x|), both terms scaled by 2^-m against overflow, m = n / 2.
-        let (y, l, t) = {
-            let (t, r, c) = reduce::<F>(self.abs().bound(0.0, 800.0));
-            let q = (r * r).fma::<F>(r.poly::<F, 10>(EXP), c);
-            let (h, hl) = r.fast_two_sum(q);
-            let (y, l) = 1.0_f64.fast_two_sum(h);
-            (y, l + hl, t)
-        };
-        let half = t.to_bits() >> 1;
-        let up = f64::from_bits(t.to_bits().wrapping_sub(half) << 52);
-        let down = f64::from_bits(2046_u64.wrapping_sub(half) << 52);
-        let (d, de) = (up * y).fast_two_sum(down);
+        // q = 1 / (1 + e^|x|), both terms scaled by 2^-256 against overflow.
+        const DOWN: f64 = f64::from_bits((1023 - 256) << 52);
+        let ax = self.abs();
+        let (t, r, _) = reduce::<F>(if ax > 800.0 { 800.0 } else { ax });
+        let (y, l) = 1.0_f64.fast_two_sum((r * r).fma::<F>(r.poly::<F, 10>(EXP), r));
+        let up = f64::from_bits(t.to_bits().wrapping_sub(1023 + 256) << 52);
+        let (d, de) = (up * y).fast_two_sum(DOWN);
         let de = up.fma::<F>(l, de);
         let q = 1.0 / d;
-        let (p, pe) = q.two_prod::<F>(d);
-        let q = q.fma::<F>(((1.0 - p) - pe) - de * q, q) * down;
+        let q = q.fma::<F>(-(de * q), q) * DOWN;
         if self > 0.0 { 1.0 - q } else { q }
     }
     #[inline(always)]

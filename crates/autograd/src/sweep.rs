@@ -1,0 +1,224 @@
+//! The backward pass: one walk over records in descending id, used by `backward` and every functional transform.
+//!
+//! Cotangents are tensors like any other and stay pending as long as they can: sums of parts, elementwise rules and
+//! reductions fuse. What needs memory (a product's rule) forces its cotangent, and with it every leaf gradient that
+//! hangs on the same values, or these would live until the end.
+use retrograd_tensor::hidden::{self, Cotangent, Edge, Record};
+use retrograd_tensor::op::Spec;
+use retrograd_tensor::{Error, ErrorKind, Tensor, force_all};
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+/// A hash for ids, which are distinct and small.
+#[derive(Default, Clone, Copy, Debug)]
+pub(crate) struct IdHash(u64);
+impl Hasher for IdHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u64(u64::from(b));
+        }
+    }
+    fn write_u64(&mut self, v: u64) {
+        self.0 = (self.0 ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+pub(crate) type IdMap<V> = HashMap<u64, V, BuildHasherDefault<IdHash>>;
+pub(crate) type IdSet = HashSet<u64, BuildHasherDefault<IdHash>>;
+
+/// What a walk is asked for.
+pub(crate) struct Request<'a> {
+    pub(crate) op: &'static str,
+    /// Records whose cotangents are wanted; `None`: every leaf.
+    pub(crate) wanted: Option<&'a IdSet>,
+    /// Spend the records that are passed.
+    pub(crate) take: bool,
+}
+/// What a walk found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub(crate) cotangents: IdMap<Tensor>,
+    /// Cuts that the walk met: where a missing gradient may have gone.
+    pub(crate) cuts: Vec<Arc<Record>>,
+}
+
+/// A record whose cotangent is being summed.
+struct Due {
+    record: Arc<Record>,
+    sum: Sum,
+}
+enum Sum {
+    /// Reached, but only by parts that are identically 0.
+    Zero(Spec),
+    Some(Tensor),
+}
+
+struct Sweep<'a> {
+    request: &'a Request<'a>,
+    due: IdMap<Due>,
+    order: BinaryHeap<u64>,
+    /// Leaves whose gradients may be pending.
+    leaves: Vec<u64>,
+    /// With `wanted`: the records that lead to one.
+    leading: Option<IdSet>,
+    cut_ids: IdSet,
+    found: Found,
+}
+
+/// Walks back from `root` with cotangent `seed`.
+pub(crate) fn sweep(root: &Edge, seed: Tensor, request: &Request<'_>) -> Result<Found, Error> {
+    let leading = request.wanted.map(|wanted| leading(root.record(), wanted));
+    let mut s = Sweep {
+        request,
+        due: IdMap::default(),
+        order: BinaryHeap::new(),
+        leaves: vec![],
+        leading,
+        cut_ids: IdSet::default(),
+        found: Found::default(),
+    };
+    let id = root.record().id();
+    s.order.push(id);
+    s.due.insert(id, Due { record: root.record().clone(), sum: Sum::Some(seed) });
+    while let Some(id) = s.order.pop() {
+        let due = s.due.remove(&id).expect("an id in the queue is due");
+        s.visit(id, due)?;
+    }
+    Ok(s.found)
+}
+
+/// The records on a path from `root` to a wanted one. Ids descend along edges, so one pass in ascending order of
+/// what was reached decides.
+fn leading(root: &Arc<Record>, wanted: &IdSet) -> IdSet {
+    let lowest = wanted.iter().copied().min().unwrap_or(u64::MAX);
+    let mut seen = IdSet::default();
+    let mut inputs: Vec<(u64, Vec<u64>)> = vec![];
+    let mut stack = vec![root.clone()];
+    while let Some(record) = stack.pop() {
+        if record.id() < lowest || !seen.insert(record.id()) {
+            continue;
+        }
+        let edges = record.inputs();
+        inputs.push((record.id(), edges.iter().flatten().map(|e| e.record().id()).collect()));
+        stack.extend(edges.into_iter().flatten().filter(|e| e.record().cut_reason().is_none()).map(|e| e.record().clone()));
+    }
+    inputs.sort_unstable_by_key(|i| i.0);
+    let mut leading = wanted.clone();
+    for (id, inputs) in inputs {
+        if inputs.iter().any(|i| leading.contains(i)) {
+            leading.insert(id);
+        }
+    }
+    leading
+}
+
+impl Sweep<'_> {
+    fn leads(&self, record: &Record) -> bool {
+        self.leading.as_ref().is_none_or(|l| l.contains(&record.id()))
+    }
+    fn visit(&mut self, id: u64, due: Due) -> Result<(), Error> {
+        let wanted = self.request.wanted.map_or(due.record.is_leaf(), |w| w.contains(&id));
+        if wanted {
+            let g = match &due.sum {
+                Sum::Some(g) => g.clone(),
+                Sum::Zero(spec) => spec.dtype.zeros(spec.shape.clone()),
+            };
+            self.found.cotangents.insert(id, g);
+        }
+        if due.record.is_leaf() {
+            return Ok(());
+        }
+        match due.sum {
+            Sum::Some(g) => self.pull(&due.record, g),
+            Sum::Zero(_) => self.pass_zero(&due.record),
+        }
+    }
+    fn spent(&self, record: &Record) -> Error {
+        let detail = format!(
+            "the graph was freed: an earlier backward pass took what {} at {} had saved; \
+             sum the losses and call backward once, or use backward_keep",
+            record.name(),
+            record.at()
+        );
+        Error::new(self.request.op, ErrorKind::Gradient, detail)
+    }
+    fn pull(&mut self, record: &Arc<Record>, g: Tensor) -> Result<(), Error> {
+        if !record.fusable() && hidden::is_pending(&g) {
+            self.force_with_leaves(&g);
+        }
+        let wanted = |e: &Edge| self.leads(e.record());
+        let Some((edges, parts)) = hidden::pull(record, &g, self.request.take, &wanted) else {
+            return Err(self.spent(record));
+        };
+        drop(g);
+        for (edge, part) in edges.into_iter().zip(parts) {
+            let Some(edge) = edge else { continue };
+            match part {
+                Cotangent::Some(part) => self.add(edge, Sum::Some(part)),
+                Cotangent::Zero(spec) => self.add(edge, Sum::Zero(spec)),
+                Cotangent::None => self.note_cut(edge.record()),
+            }
+        }
+        Ok(())
+    }
+    /// A record that only zeros have reached: its operands are reached too, by zeros.
+    fn pass_zero(&mut self, record: &Arc<Record>) -> Result<(), Error> {
+        if record.spent() {
+            return Err(self.spent(record));
+        }
+        for (i, edge) in record.inputs().into_iter().enumerate() {
+            let (Some(edge), Some(spec)) = (edge, record.operand_spec(i)) else { continue };
+            if edge.record().cut_reason().is_some() {
+                self.note_cut(edge.record());
+            } else if self.leads(edge.record()) {
+                self.add(edge, Sum::Zero(spec));
+            }
+        }
+        if self.request.take {
+            record.forget();
+        }
+        Ok(())
+    }
+    fn note_cut(&mut self, record: &Arc<Record>) {
+        if record.cut_reason().is_some() && self.cut_ids.insert(record.id()) {
+            self.found.cuts.push(record.clone());
+        }
+    }
+    fn add(&mut self, edge: Edge, part: Sum) {
+        let record = edge.record();
+        let id = record.id();
+        if record.is_leaf() && matches!(&part, Sum::Some(t) if hidden::is_pending(t)) {
+            self.leaves.push(id);
+        }
+        match self.due.get_mut(&id) {
+            Some(due) => {
+                if let Sum::Some(b) = part {
+                    match &mut due.sum {
+                        Sum::Some(a) => *a += b,
+                        zero => *zero = Sum::Some(b),
+                    }
+                }
+            }
+            None => {
+                self.order.push(id);
+                self.due.insert(id, Due { record: record.clone(), sum: part });
+            }
+        }
+    }
+    /// Computes a cotangent together with the pending leaf gradients.
+    fn force_with_leaves(&mut self, g: &Tensor) {
+        let leaves: Vec<Tensor> = self
+            .leaves
+            .drain(..)
+            .filter_map(|id| match self.due.get(&id) {
+                Some(Due { sum: Sum::Some(t), .. }) => Some(t.clone()),
+                _ => None,
+            })
+            .collect();
+        let all: Vec<&Tensor> = leaves.iter().chain([g]).collect();
+        force_all(&all);
+    }
+}
