@@ -129,7 +129,7 @@ pub fn value_and_grad(f: impl FnOnce(&[Tensor]) -> Tensor, xs: &[&Tensor]) -> (T
 /// assert_eq!(pull(&Tensor::from([1.0f64, 10.0]))[0].to_vec::<f64>(), [2.0, 40.0]);
 /// ```
 #[track_caller]
-pub fn vjp(f: impl FnOnce(&[Tensor]) -> Tensor, xs: &[&Tensor]) -> (Tensor, impl Fn(&Tensor) -> Vec<Tensor>) {
+pub fn vjp<F: FnOnce(&[Tensor]) -> Tensor>(f: F, xs: &[&Tensor]) -> (Tensor, impl Fn(&Tensor) -> Vec<Tensor> + use<F>) {
     let x = leaves(xs);
     let y = enable_grad(|| f(&x));
     let value = y.detach();

@@ -225,6 +225,7 @@ fn run(kernel: Kernel, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
             made.into_iter().map(|t| t.value).collect()
         }
         Kernel::View(f) => smallvec![view(&x[0].value, &*f, only(out))],
+        Kernel::Cast => smallvec![cast_value(x[0].value.clone(), only(out).dtype)],
         Kernel::Reshape => smallvec![reshape(&x[0].value, only(out).shape)],
         Kernel::Fold(red, axes) => smallvec![fold(&x[0].value, red, &axes, only(out))],
     }

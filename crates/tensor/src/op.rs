@@ -39,6 +39,8 @@ pub enum Kernel {
     View(Box<dyn Fn(&Layout) -> Option<Layout>>),
     /// The same elements in the same logical order under the result's shape.
     Reshape,
+    /// The same elements as the result's type.
+    Cast,
     /// A reduction over these axes, which the result has as size 1 (or not at all).
     Fold(Red, AxisVec),
     /// A loop over whole operands in memory.
@@ -51,6 +53,7 @@ impl fmt::Debug for Kernel {
         f.write_str(match self {
             Kernel::View(_) => "view",
             Kernel::Reshape => "reshape",
+            Kernel::Cast => "cast",
             Kernel::Fold(..) => "fold",
             Kernel::Call(_) => "call",
             Kernel::Compose(_) => "compose",

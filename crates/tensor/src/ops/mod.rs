@@ -3,6 +3,7 @@
 //! No room here touches `cpu` internals, buffers, threads or unsafe, and a rule calls only methods of `Tensor`.
 pub(crate) mod arith;
 pub(crate) mod basic;
+pub(crate) mod cast;
 pub(crate) mod compare;
 pub(crate) mod reduce;
 
