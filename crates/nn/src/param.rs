@@ -5,7 +5,7 @@
 //! slot changes through `&mut`, a buffer's also through `&` under its lock, since a forward pass takes the
 //! model by shared reference. This room knows neither names nor optimizers.
 
-use retrograd_autograd::{Leaf, LeafId};
+use retrograd_autograd::{Differentiate, Leaf, LeafId};
 use retrograd_tensor::hidden;
 use retrograd_tensor::{Error, ErrorKind, Operand, Tensor, raise};
 use std::fmt;
@@ -39,7 +39,7 @@ impl Param {
             raise(Error::new("Param", ErrorKind::Dtype, detail));
         }
         let leaf = hidden::Leaf::new();
-        let value = leaf.attach(&value.detach());
+        let value = leaf.attach(&value);
         Self { leaf, value, trainable: true }
     }
 
@@ -125,7 +125,11 @@ impl From<&Param> for Operand {
 
 impl Leaf for Param {
     fn leaf(&self) -> Option<LeafId> {
-        self.value.leaf()
+        Some(self.id())
+    }
+
+    fn tensor(&self) -> &Tensor {
+        &self.value
     }
 }
 

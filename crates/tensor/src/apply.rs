@@ -3,6 +3,7 @@
 //! It checks (types, shapes; a forced computation cannot fail for a reason that could be seen here), makes the
 //! pending value, and, if an operand is tracked and recording is on, writes the tape's record. Only this room
 //! makes values and records.
+use crate::backend::backend;
 use crate::buffer::Buffer;
 use crate::call::{Call, View as CallView, ViewMut};
 use crate::cpu::fold::Red;
@@ -269,11 +270,11 @@ fn reshape(x: &Held, shape: Shape) -> Held {
 }
 fn run_call(call: &Call, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     crate::plan::force(&x.iter().map(|t| &t.value).collect::<SmallVec<[&Held; 4]>>());
-    let mut buffers: SmallVec<[Buffer; 1]> = out.iter().map(|s| Buffer::alloc(s.shape.numel() * s.dtype.size())).collect();
+    let mut buffers: SmallVec<[Buffer; 1]> = out.iter().map(|s| backend().allocate(s.shape.numel() * s.dtype.size())).collect();
     let mut results: SmallVec<[ViewMut<'_>; 1]> =
         out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
     let views: SmallVec<[CallView<'_>; 4]> = x.iter().map(|t| CallView::of(&t.value)).collect();
-    (call.run)(&views, &mut results);
+    backend().call(call, &views, &mut results);
     drop(results);
     let value = |(s, b): (Spec, Buffer)| Value::ready(s.dtype, s.shape, View::dense(Arc::new(b)));
     out.into_iter().zip(buffers).map(value).collect()

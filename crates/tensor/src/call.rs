@@ -13,6 +13,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
+mod product;
+pub(crate) use product::product;
+
 /// A named loop over operands in memory.
 pub struct Call {
     /// What a backend knows it by.

@@ -1,322 +1,376 @@
-//! Running a program: block by block, each block through all steps while it lies in cache.
+//! Programs: block operations in order, and where each of their values lives.
 //!
-//! Blocks follow logical order. Which thread runs which block changes nothing: elementwise work is per element,
-//! and every reduction folds fixed chunks (`cpu::fold`) whose results are joined in a fixed order at the end.
-use crate::buffer::Buffer;
-use crate::cpu::fold::{CHUNK, COLUMN_CHUNK};
-use crate::cpu::{load, pool};
-use crate::plan::{Binding, CONSTANT, Code, Level, NONE, Op, Out, Place, SinkCode, Step};
-use crate::value::Over;
+//! [`compile`] turns a structure (a [`Key`]: needed values, producers first, their operands by position) into
+//! straight-line [`Code`]. Code depends on the structure alone, not on numbers, pointers or what is written out, so
+//! [`lookup`] keeps it: a training step plans its programs once.
+use crate::cpu::fold::{Fold, Red};
+use crate::cpu::map::{self, BlockFn};
+use crate::dtype::{Bool, DType};
+use crate::elementwise::Class;
+use crate::scalar::{Expr, Ins, OpRef};
+use crate::value::{Over, ROW_MAX};
 use smallvec::SmallVec;
-use std::cell::Cell;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Elements of a block, a multiple of [`CHUNK`]; in a program over rows the nearest number of whole rows.
-const BLOCK: usize = 512;
-/// Element-steps below which another thread does not pay.
-const SERIAL: usize = 1 << 15;
+/// Whether a value has one element per element of the program, or one per row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Level {
+    Full,
+    Row,
+}
+/// A value of a program.
+#[derive(Debug)]
+pub(crate) struct Val {
+    pub(crate) level: Level,
+    pub(crate) dtype: DType,
+    pub(crate) place: Place,
+    /// The step that makes it.
+    pub(crate) def: u32,
+    /// The last step that reads it.
+    pub(crate) last_use: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// A scratch register.
+    Slot(u32),
+    /// Number `k` of the binding (or of the code: [`CONSTANT`]), in register `slot`, filled once.
+    Number { k: u32, slot: u32 },
+    /// Dense leaf `k` of the binding, read where it lies.
+    Leaf(u32),
+}
+#[derive(Clone, Copy)]
+pub(crate) enum Op {
+    Map(BlockFn),
+    /// Strided leaf `k` of the binding, into a register.
+    Load(u32),
+    /// A row value over its rows.
+    Spread,
+    /// A reduction along the rows of the block.
+    Rows(Fold),
+    /// Sink `k`.
+    Sink(u32),
+}
+pub(crate) struct Step {
+    pub(crate) op: Op,
+    pub(crate) level: Level,
+    /// [`NONE`] for a sink.
+    pub(crate) d: u32,
+    pub(crate) s: [u32; 3],
+}
+/// A reduction that ends the program.
+pub(crate) struct SinkCode {
+    /// The item that it is, for the binding to find its value.
+    pub(crate) item: usize,
+    pub(crate) fold: Fold,
+    pub(crate) dtype: DType,
+    pub(crate) level: Level,
+    pub(crate) over: Over,
+}
+pub(crate) const NONE: u32 = u32::MAX;
+pub(crate) struct Code {
+    pub(crate) vals: Vec<Val>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) sinks: Vec<SinkCode>,
+    /// The value of each item, [`NONE`] for sinks.
+    pub(crate) of_item: Vec<u32>,
+    pub(crate) constants: Vec<(u64, DType)>,
+    pub(crate) slots: u32,
+    /// Whether blocks hold whole rows.
+    pub(crate) by_rows: bool,
+    /// Bytes of the widest element.
+    pub(crate) width: usize,
+    /// The key holds addresses of these.
+    _expressions: Vec<Arc<Expr>>,
+}
 
-/// How the elements of a program are cut into blocks.
-struct Walk {
-    /// Blocks never cross the end of a segment.
-    segment: usize,
-    block: usize,
-    per_segment: usize,
-    blocks: usize,
-    /// Rows of a block and their length, if the program has rows.
-    rows: usize,
+/// One needed value of the graph, producers first.
+#[derive(PartialEq, Eq, Hash, Clone)]
+pub(crate) struct Item {
+    pub(crate) what: What,
+    pub(crate) dtype: DType,
+    pub(crate) level: Level,
+    pub(crate) args: SmallVec<[Ref; 4]>,
+}
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+pub(crate) enum What {
+    /// The expression's address, output, and the type that it computes in.
+    Map(usize, u32, DType),
+    Cast,
+    Same,
+    Fold(Red, Over),
+}
+/// An operand of an item.
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+pub(crate) enum Ref {
+    Item(u32),
+    /// A dense leaf, its level and type.
+    Leaf(u32, Level, DType),
+    Load(u32, Level, DType),
+    /// Number `k` of the binding, as this type.
+    Number(u32, DType),
+}
+#[derive(PartialEq, Eq, Hash, Clone)]
+pub(crate) struct Key {
+    pub(crate) last: usize,
+    pub(crate) items: Vec<Item>,
+}
+
+/// A fast hash for keys; they are made by this program, not by an adversary.
+#[derive(Default)]
+pub(crate) struct Mix(u64);
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u64(u64::from(b));
+        }
+    }
+    fn write_u8(&mut self, v: u8) {
+        self.write_u64(u64::from(v));
+    }
+    fn write_u32(&mut self, v: u32) {
+        self.write_u64(u64::from(v));
+    }
+    fn write_usize(&mut self, v: usize) {
+        self.write_u64(v as u64);
+    }
+    fn write_isize(&mut self, v: isize) {
+        self.write_u64(v as u64);
+    }
+    fn write_u64(&mut self, v: u64) {
+        self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+}
+
+type Cache = HashMap<Key, Arc<Code>, BuildHasherDefault<Mix>>;
+static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
+/// Programs that are kept; past this the cache starts anew.
+const MOST: usize = 2048;
+
+/// The code for this structure.
+pub(crate) fn lookup<'e>(key: Key, expressions: impl Iterator<Item = &'e Arc<Expr>>) -> Arc<Code> {
+    let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(code) = cache().get_or_insert_with(Cache::default).get(&key) {
+        return code.clone();
+    }
+    let code = Arc::new(compile(&key, expressions));
+    let mut cache = cache();
+    let cache = cache.get_or_insert_with(Cache::default);
+    if cache.len() >= MOST {
+        cache.clear();
+    }
+    cache.insert(key, code.clone());
+    code
+}
+/// Forgets every program.
+pub(crate) fn clear() {
+    *CACHE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// `expressions` are those of the key's maps, in order.
+fn compile<'e>(key: &Key, mut expressions: impl Iterator<Item = &'e Arc<Expr>>) -> Code {
+    let mut c = Compiler { last: key.last, ..Compiler::default() };
+    for (i, item) in key.items.iter().enumerate() {
+        let v = match item.what {
+            What::Map(_, out, compute) => {
+                let expr = expressions.next().expect("an expression for each map");
+                c.expressions.push(expr.clone());
+                let v = c.inline(expr, out as usize, compute, item);
+                c.cast(v, item.dtype)
+            }
+            What::Cast | What::Same => {
+                let v = c.operand(item.args[0], item.level);
+                c.cast(v, item.dtype)
+            }
+            What::Fold(red, over) => c.fold(i, item, red, over),
+        };
+        c.of_item.push(v);
+    }
+    c.finish()
+}
+
+#[derive(Default)]
+struct Compiler {
     last: usize,
+    vals: Vec<Val>,
+    steps: Vec<Step>,
+    sinks: Vec<SinkCode>,
+    of_item: Vec<u32>,
+    /// Values that leaves, loads and numbers have already.
+    refs: HashMap<(Ref, Level), u32, BuildHasherDefault<Mix>>,
+    /// Common subexpressions.
+    known: HashMap<(OpRef, [u32; 3]), u32, BuildHasherDefault<Mix>>,
+    spread: HashMap<u32, u32, BuildHasherDefault<Mix>>,
+    constants: Vec<(u64, DType)>,
+    expressions: Vec<Arc<Expr>>,
 }
-impl Walk {
-    fn of(code: &Code, n: usize, last: usize) -> Walk {
-        let (segment, rows) = match last {
-            0 => (n, 0),
-            _ if code.by_rows => (n, power_below((BLOCK / last).clamp(1, (n / last).max(1)))),
-            _ => (last, 0),
-        };
-        let block = if rows > 0 { rows * last } else { BLOCK };
-        let per_segment = segment.div_ceil(block);
-        Walk { segment, block, per_segment, blocks: n / segment * per_segment, rows, last: last.max(1) }
+impl Compiler {
+    fn val(&mut self, level: Level, dtype: DType, place: Place) -> u32 {
+        self.vals.push(Val { level, dtype, place, def: 0, last_use: 0 });
+        self.vals.len() as u32 - 1
     }
-    /// First element and length of block `b`.
-    fn at(&self, b: usize) -> (usize, usize) {
-        let (s, k) = (b / self.per_segment, b % self.per_segment);
-        let within = k * self.block;
-        (s * self.segment + within, self.block.min(self.segment - within))
+    fn step(&mut self, op: Op, level: Level, dtype: DType, s: [u32; 3]) -> u32 {
+        let out = if matches!(op, Op::Rows(_)) { Level::Row } else { level };
+        let d = self.val(out, dtype, Place::Slot(0));
+        self.steps.push(Step { op, level, d, s });
+        d
     }
-    /// Blocks that must stay together so that no chunk of a column sink is shared by two tasks.
-    fn unit(&self, code: &Code) -> usize {
-        let aligned = |s: &SinkCode| match (s.over, s.level) {
-            (Over::Columns { outer: 1, inner, .. }, Level::Full) => Some(COLUMN_CHUNK * inner),
-            (Over::Columns { len, inner, .. }, Level::Full) => Some(len * inner),
-            _ => None,
-        };
-        if self.segment != self.block * self.per_segment && code.sinks.iter().any(|s| aligned(s).is_some()) && self.blocks > self.per_segment {
-            return self.blocks; // segments of odd length under column sinks: one task
-        }
-        let elements = code.sinks.iter().filter_map(aligned).fold(self.block, lcm);
-        (elements / self.block).clamp(1, self.blocks.max(1))
+    fn cast(&mut self, v: u32, dtype: DType) -> u32 {
+        let (from, level) = (self.vals[v as usize].dtype, self.vals[v as usize].level);
+        if from == dtype { v } else { self.step(Op::Map(map::cast(from, dtype)), level, dtype, [v, NONE, NONE]) }
     }
-}
-fn power_below(n: usize) -> usize {
-    1 << n.ilog2()
-}
-fn lcm(a: usize, b: usize) -> usize {
-    let (mut x, mut y) = (a, b);
-    while y != 0 {
-        (x, y) = (y, x % y);
-    }
-    (a / x).saturating_mul(b)
-}
-
-/// Where a sink collects what blocks give.
-struct Gather {
-    /// Partial results, or the operand's row values.
-    buffer: Option<Buffer>,
-    base: *mut u8,
-}
-/// A run: shared by the threads that take its tasks.
-struct Run<'a> {
-    code: &'a Code,
-    bound: &'a Binding<'a>,
-    walk: Walk,
-    gathers: SmallVec<[Gather; 2]>,
-    /// Outputs by the step after which they are copied.
-    copies: SmallVec<[(u32, &'a Out); 4]>,
-}
-// SAFETY: tasks write disjoint blocks of the outputs and disjoint chunks of the gathers, and only read the rest.
-unsafe impl Sync for Run<'_> {}
-
-/// Runs `code` over `bound`.
-pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
-    let (n, last) = (bound.space.n, bound.space.last);
-    let walk = Walk::of(code, n, last);
-    let gathers = code.sinks.iter().enumerate().map(|(k, s)| gather(s, bound, k)).collect();
-    let mut copies: SmallVec<[(u32, &Out); 4]> = bound
-        .outs
-        .iter()
-        .filter(|o| o.copy)
-        .map(|o| (code.vals[o.val as usize].def, o))
-        .collect();
-    copies.sort_unstable_by_key(|c| c.0);
-    let run = Run { code, bound, walk, gathers, copies };
-    let unit = run.walk.unit(code);
-    let units = run.walk.blocks.div_ceil(unit);
-    let work = n.saturating_mul(code.steps.len() + 1);
-    let tasks = (work / SERIAL).clamp(1, 4 * pool::threads()).min(units);
-    pool::parallel(tasks, &|t| {
-        let (from, to) = (t * units / tasks * unit, ((t + 1) * units / tasks * unit).min(run.walk.blocks));
-        run.task(from, to);
-    });
-    for (k, s) in code.sinks.iter().enumerate() {
-        run.finish(k, s);
-    }
-}
-/// Chunks of one group of a column sink.
-fn column_chunks(len: usize) -> usize {
-    len.div_ceil(COLUMN_CHUNK)
-}
-fn gather(s: &SinkCode, bound: &Binding<'_>, k: usize) -> Gather {
-    let (n, last, size) = (bound.space.n, bound.space.last, s.dtype.size());
-    let elements = match (s.level, s.over) {
-        (Level::Row, _) => n / last,
-        (_, Over::Rows(len)) => n / len * len.div_ceil(CHUNK),
-        (_, Over::Columns { outer, len, inner }) => outer * column_chunks(len) * inner,
-    };
-    let direct = matches!((s.level, s.over), (Level::Full, Over::Columns { len, .. }) if len <= COLUMN_CHUNK);
-    let buffer = (!direct).then(|| Buffer::alloc(elements * size));
-    let base = buffer.as_ref().map_or(bound.sinks[k].base, Buffer::ptr);
-    if s.level == Level::Full && matches!(s.over, Over::Columns { .. }) {
-        // SAFETY: the buffer has room for `elements`, and no task runs yet.
-        unsafe { load::fill(base, s.fold.identity, s.dtype, elements) };
-    }
-    Gather { buffer, base }
-}
-
-/// Pointers of one block.
-struct Block<'a> {
-    at: &'a [(*mut u8, usize)],
-    start: usize,
-    len: usize,
-    row: usize,
-    rows: usize,
-}
-impl Block<'_> {
-    fn ptr(&self, v: u32) -> *mut u8 {
-        if v == NONE { std::ptr::null_mut() } else { self.at[v as usize].0 }
-    }
-    /// First element and count at a level.
-    fn span(&self, level: Level) -> (usize, usize) {
-        if level == Level::Row { (self.row, self.rows) } else { (self.start, self.len) }
-    }
-}
-
-impl Run<'_> {
-    fn task(&self, from: usize, to: usize) {
-        let register = (self.walk.block.min(self.bound.space.n) * self.code.width).next_multiple_of(64);
-        with_scratch(register * self.code.slots as usize, |scratch| {
-            let mut at = self.places(scratch, register);
-            for b in from..to {
-                let (start, len) = self.walk.at(b);
-                let (row, rows) = if self.walk.rows > 0 { (start / self.walk.last, len / self.walk.last) } else { (0, 0) };
-                for (p, val) in at.iter_mut().zip(&self.code.vals) {
-                    p.0 = p.0.wrapping_add(if val.level == Level::Row { row } else { start } * p.1);
+    /// An operand at `level`, as it is.
+    fn operand(&mut self, r: Ref, level: Level) -> u32 {
+        let v = match r {
+            Ref::Item(k) => self.of_item[k as usize],
+            _ => match self.refs.get(&(r, level)) {
+                Some(&v) => v,
+                None => {
+                    let v = match r {
+                        Ref::Leaf(k, level, dtype) => self.val(level, dtype, Place::Leaf(k)),
+                        Ref::Load(k, level, dtype) => self.step(Op::Load(k), level, dtype, [NONE; 3]),
+                        Ref::Number(k, dtype) => self.val(level, dtype, Place::Number { k, slot: 0 }),
+                        Ref::Item(_) => unreachable!("handled above"),
+                    };
+                    self.refs.insert((r, level), v);
+                    v
                 }
-                self.block(&Block { at: &at, start, len, row, rows });
-                for (p, val) in at.iter_mut().zip(&self.code.vals) {
-                    p.0 = p.0.wrapping_sub(if val.level == Level::Row { row } else { start } * p.1);
-                }
-            }
-        });
-    }
-    /// For each value the address of its first element, and the bytes by which it moves per element.
-    fn places(&self, scratch: *mut u8, register: usize) -> SmallVec<[(*mut u8, usize); 48]> {
-        let slot = |k: u32| scratch.wrapping_add(k as usize * register);
-        let mut at: SmallVec<[(*mut u8, usize); 48]> = SmallVec::new();
-        for v in &self.code.vals {
-            at.push(match v.place {
-                Place::Slot(k) => (slot(k), 0),
-                Place::Number { k, slot: s } => {
-                    let constant = self.code.constants.get((k & !CONSTANT) as usize);
-                    let bits = if k & CONSTANT == 0 { self.bound.numbers[k as usize].0 } else { constant.expect("in the code").0 };
-                    // SAFETY: a register has room for a block of this type.
-                    unsafe { load::fill(slot(s), bits, v.dtype, self.walk.block.min(self.bound.space.n)) };
-                    (slot(s), 0)
-                }
-                Place::Leaf(k) => (self.bound.leaves[k as usize].base.cast_mut(), v.dtype.size()),
-            });
-        }
-        for o in self.bound.outs.iter().filter(|o| !o.copy) {
-            at[o.val as usize] = (o.base, self.code.vals[o.val as usize].dtype.size());
-        }
-        at
-    }
-    fn block(&self, b: &Block<'_>) {
-        let mut copies = self.copies.iter().peekable();
-        for (i, step) in self.code.steps.iter().enumerate() {
-            self.step(step, b);
-            while let Some((_, out)) = copies.next_if(|c| c.0 == i as u32) {
-                self.copy(out, b);
-            }
-        }
-        copies.for_each(|(_, out)| self.copy(out, b));
-    }
-    #[inline]
-    fn step(&self, s: &Step, b: &Block<'_>) {
-        let (start, n) = b.span(s.level);
-        let (d, x) = (b.ptr(s.d), b.ptr(s.s[0]));
-        match s.op {
-            // SAFETY: every place holds `n` elements of its value's type, which the kernel was picked for, and the
-            // destination is no operand's place (`Compiler::allocate`; donated memory is written by `copy`).
-            Op::Map(f) => unsafe { f(d, x, b.ptr(s.s[1]), b.ptr(s.s[2]), n) },
-            Op::Load(k) => {
-                let l = &self.bound.loads[k as usize];
-                let dtype = self.code.vals[s.d as usize].dtype;
-                // SAFETY: the layout's offsets are elements of the leaf, and a register has room for a block.
-                unsafe { load::gather(l.base, &l.layout, start, n, d, dtype) }
-            }
-            // SAFETY: `rows` row values over a full block.
-            Op::Spread => unsafe { load::spread(x, d, b.rows, self.walk.last, self.code.vals[s.d as usize].dtype) },
-            // SAFETY: a full block of `rows` rows, and room for a row value each.
-            Op::Rows(f) => unsafe { (f.rows)(x, b.rows, self.walk.last, d) },
-            Op::Sink(k) => self.sink(k as usize, x, b),
-        }
-    }
-    fn copy(&self, out: &Out, b: &Block<'_>) {
-        let v = &self.code.vals[out.val as usize];
-        let (start, n) = b.span(v.level);
-        let size = v.dtype.size();
-        let d = out.base.wrapping_add(start * size);
-        // SAFETY: the output has room for every element of the program, and a value in a register, a number's
-        // register or a leaf is never the output's own memory: a donated leaf only passes through a register.
-        unsafe { std::ptr::copy_nonoverlapping(b.ptr(out.val), d, n * size) }
-    }
-    fn sink(&self, k: usize, x: *const u8, b: &Block<'_>) {
-        let s = &self.code.sinks[k];
-        let (base, size) = (self.gathers[k].base, s.dtype.size());
-        match (s.level, s.over) {
-            // SAFETY: row values of this block, into their places of the gathered whole.
-            (Level::Row, _) => unsafe {
-                std::ptr::copy_nonoverlapping(x, base.wrapping_add(b.row * size), b.rows * size);
             },
-            (_, Over::Rows(len)) => {
-                let chunk = b.start / len * len.div_ceil(CHUNK) + b.start % len / CHUNK;
-                // SAFETY: blocks are whole chunks of a segment; the gather has a place for each.
-                unsafe { (s.fold.chunks)(x, b.len, base.wrapping_add(chunk * size)) }
-            }
-            (_, Over::Columns { len, inner, .. }) => columns(s, base, x, b.start, b.len, len, inner),
-        }
-    }
-    /// Joins what the blocks gave.
-    fn finish(&self, k: usize, s: &SinkCode) {
-        let (from, to) = (&self.gathers[k], &self.bound.sinks[k]);
-        let Some(_) = from.buffer else { return };
-        let size = s.dtype.size();
-        let n = if s.level == Level::Row { self.bound.space.n / self.bound.space.last } else { self.bound.space.n };
-        match (s.level, s.over) {
-            // SAFETY: `n` gathered row values, as rows of `len`.
-            (Level::Row, Over::Rows(len)) => unsafe { (s.fold.rows)(from.base, n / len, len, to.base) },
-            (Level::Row, Over::Columns { outer, len, inner }) => {
-                let chunks = outer * column_chunks(len) * inner;
-                let partials = Buffer::alloc(chunks * size);
-                // SAFETY: room for a vector per chunk, which nobody else uses.
-                unsafe { load::fill(partials.ptr(), s.fold.identity, s.dtype, chunks) };
-                columns(s, partials.ptr(), from.base, 0, n, len, inner);
-                join(s, partials.ptr(), to.base, outer, column_chunks(len), inner);
-            }
-            (_, Over::Rows(len)) => join(s, from.base, to.base, n / len, len.div_ceil(CHUNK), 1),
-            (_, Over::Columns { outer, len, inner }) => join(s, from.base, to.base, outer, column_chunks(len), inner),
-        }
-    }
-}
-/// Folds elements `start..start + n` of `[outer, len, inner]` into the vectors of their chunks.
-fn columns(s: &SinkCode, base: *mut u8, x: *const u8, start: usize, n: usize, len: usize, inner: usize) {
-    let size = s.dtype.size();
-    let chunks = column_chunks(len);
-    let (group, within) = (start / (len * inner), start % (len * inner));
-    let (mut group, mut row, mut column) = (group, within / inner, within % inner);
-    let mut done = 0;
-    while done < n {
-        let acc = base.wrapping_add(((group * chunks + row / COLUMN_CHUNK) * inner + column) * size);
-        let x = x.wrapping_add(done * size);
-        let left = n - done;
-        let (rows, width) = if column > 0 || left < inner {
-            (1, (inner - column).min(left))
-        } else {
-            ((left / inner).min(COLUMN_CHUNK - row % COLUMN_CHUNK).min(len - row), inner)
         };
-        // SAFETY: `rows` rows (or a part of one) of the operand, and the accumulators of their chunk, which belongs
-        // to one task.
-        unsafe { (s.fold.columns)(acc, x, rows, width) };
-        done += rows * width;
-        column += width;
-        if column >= inner {
-            (row, column) = (row + rows, 0);
+        if self.vals[v as usize].level == level || level == Level::Row {
+            return v;
         }
-        if row == len {
-            (group, row) = (group + 1, 0);
+        if let Some(&full) = self.spread.get(&v) {
+            return full;
+        }
+        let dtype = self.vals[v as usize].dtype;
+        let full = self.step(Op::Spread, Level::Full, dtype, [v, NONE, NONE]);
+        self.spread.insert(v, full);
+        full
+    }
+    fn fold(&mut self, i: usize, item: &Item, red: Red, over: Over) -> u32 {
+        let s = self.operand(item.args[0], item.level);
+        let fold = red.fold(item.dtype);
+        if let Over::Rows(len) = over
+            && item.level == Level::Full
+            && len <= ROW_MAX
+        {
+            return self.step(Op::Rows(fold), Level::Full, item.dtype, [s, NONE, NONE]);
+        }
+        let k = self.sinks.len() as u32;
+        self.sinks.push(SinkCode { item: i, fold, dtype: item.dtype, level: item.level, over });
+        self.steps.push(Step { op: Op::Sink(k), level: item.level, d: NONE, s: [s, NONE, NONE] });
+        NONE
+    }
+    /// The instructions of one output of an expression; half types are computed in `F32`.
+    fn inline(&mut self, expr: &Expr, out: usize, compute: DType, item: &Item) -> u32 {
+        let within = compute.compute();
+        let mut live = vec![false; expr.code.len()];
+        live[expr.outs[out] as usize] = true;
+        for (j, ins) in expr.code.iter().enumerate().rev() {
+            if live[j] {
+                for &k in ins.operands() {
+                    live[k as usize] = true;
+                }
+            }
+        }
+        let mut v = vec![NONE; expr.code.len()];
+        for (j, ins) in expr.code.iter().enumerate() {
+            if !live[j] {
+                continue;
+            }
+            v[j] = match *ins {
+                Ins::In(k) => {
+                    let x = self.operand(item.args[k as usize], item.level);
+                    if self.vals[x as usize].dtype == Bool { x } else { self.cast(x, within) }
+                }
+                Ins::Const(bits) => self.constant(bits, within, item.level),
+                Ins::Do(op, a) => {
+                    let mut s = [NONE; 3];
+                    for (s, &x) in s.iter_mut().zip(&a[..op.0.arity]) {
+                        *s = v[x as usize];
+                    }
+                    self.row(op, s, item.level)
+                }
+            };
+        }
+        v[expr.outs[out] as usize]
+    }
+    fn row(&mut self, op: OpRef, s: [u32; 3], level: Level) -> u32 {
+        if let Some(&v) = self.known.get(&(op, s)) {
+            return v;
+        }
+        let operand = s[usize::from(op.0.class == Class::Choose)];
+        let dtype = self.vals[operand as usize].dtype;
+        let kernel = (op.0.kernel)(dtype).unwrap_or_else(|| unreachable!("{} of {dtype} passed infer", op.0.name));
+        let result = if matches!(op.0.class, Class::Test | Class::Logic) { Bool } else { dtype };
+        let v = self.step(Op::Map(kernel), level, result, s);
+        self.known.insert((op, s), v);
+        v
+    }
+    /// A constant of an expression's code; its bits are part of the code.
+    fn constant(&mut self, bits: u64, dtype: DType, level: Level) -> u32 {
+        let bits = crate::dtype::Number::Float(f64::from_bits(bits)).bits(dtype);
+        let k = self.constants.iter().position(|&c| c == (bits, dtype)).unwrap_or_else(|| {
+            self.constants.push((bits, dtype));
+            self.constants.len() - 1
+        });
+        self.operand(Ref::Number(CONSTANT | k as u32, dtype), level)
+    }
+    fn finish(mut self) -> Code {
+        for (i, s) in self.steps.iter().enumerate() {
+            if s.d != NONE {
+                let v = &mut self.vals[s.d as usize];
+                (v.def, v.last_use) = (i as u32, i as u32);
+            }
+            for &v in s.s.iter().filter(|&&v| v != NONE) {
+                self.vals[v as usize].last_use = i as u32;
+            }
+        }
+        let slots = self.allocate();
+        let width = self.vals.iter().map(|v| v.dtype.size()).max().unwrap_or(1);
+        let by_rows = self.last != 0 && self.last <= ROW_MAX;
+        Code {
+            vals: self.vals,
+            steps: self.steps,
+            sinks: self.sinks,
+            of_item: self.of_item,
+            constants: self.constants,
+            slots,
+            by_rows,
+            width,
+            _expressions: self.expressions,
         }
     }
-}
-/// Joins `count` vectors of `inner` elements for each of `groups` results.
-fn join(s: &SinkCode, partials: *mut u8, out: *mut u8, groups: usize, count: usize, inner: usize) {
-    let bytes = inner * s.dtype.size();
-    for g in 0..groups {
-        let p = partials.wrapping_add(g * count * bytes);
-        // SAFETY: the group's vectors, which no task uses any more.
-        unsafe { (s.fold.join)(p, count, inner) };
-        // SAFETY: the first vector, into the result's place.
-        unsafe { std::ptr::copy_nonoverlapping(p, out.wrapping_add(g * bytes), bytes) };
+    /// Registers for values by their last use; a step's result never lies where one of its operands does.
+    fn allocate(&mut self) -> u32 {
+        let (mut free, mut slots) = (vec![], 0);
+        let mut take = |free: &mut Vec<u32>| free.pop().unwrap_or_else(|| { slots += 1; slots - 1 });
+        for v in &mut self.vals {
+            if let Place::Number { slot, .. } = &mut v.place {
+                *slot = take(&mut free);
+            }
+        }
+        for (i, s) in self.steps.iter().enumerate() {
+            if s.d != NONE {
+                self.vals[s.d as usize].place = Place::Slot(take(&mut free));
+            }
+            let mut ends = |v: u32| {
+                let v = &self.vals[v as usize];
+                if let (Place::Slot(k), true) = (v.place, v.last_use == i as u32)
+                    && !free.contains(&k)
+                {
+                    free.push(k);
+                }
+            };
+            s.s.iter().chain([&s.d]).filter(|&&v| v != NONE).for_each(|&v| ends(v));
+        }
+        slots
     }
 }
-
-thread_local! { static SCRATCH: Cell<Vec<u64>> = const { Cell::new(vec![]) }; }
-/// A scratch area of this thread, 64-byte aligned.
-fn with_scratch(bytes: usize, f: impl FnOnce(*mut u8)) {
-    let mut v = SCRATCH.take();
-    if v.len() * 8 < bytes + 64 {
-        v = vec![0; bytes / 8 + 16];
-    }
-    let p = v.as_mut_ptr().cast::<u8>();
-    f(p.wrapping_add(p.align_offset(64)));
-    SCRATCH.set(v);
-}
+/// Marks a number that is a constant of the code instead of the binding's.
+pub(crate) const CONSTANT: u32 = 1 << 31;

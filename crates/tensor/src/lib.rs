@@ -1,9 +1,11 @@
 //! Tensor values, lazily fused kernels and the table of operations of retrograd.
 #![allow(missing_docs)]
 mod apply;
+mod backend;
 mod buffer;
 pub mod call;
 mod cell;
+mod construct;
 mod cpu;
 mod dtype;
 mod elementwise;
@@ -35,6 +37,7 @@ pub use index::Index;
 pub use map::{map_n, map_n_out};
 pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
+pub use ops::join::{cat, meshgrid, stack, where_};
 pub use record::{Context, Cotangent, Cotangents};
 pub use scalar::Scalar;
 pub use shape::{IntoAxes, IntoDims, IntoShape, Shape};

@@ -57,5 +57,5 @@ pub fn reset_peak() {
 /// Gives cached memory and compiled programs back.
 pub fn release() {
     buffer::release();
-    crate::plan::clear();
+    crate::fuse::clear();
 }

@@ -3,6 +3,7 @@
 //! A check finds everything that does not fit before anything is changed, and says all of it at once.
 
 use super::Slot;
+use retrograd_autograd::Differentiate;
 use retrograd_tensor::{DType, Error, ErrorKind, Tensor};
 use std::collections::BTreeMap;
 

@@ -3,7 +3,7 @@
 use super::Unused;
 use crate::module::{Module, SlotMut, StateDict};
 use crate::param::Param;
-use retrograd_autograd::{Gradients, Missing};
+use retrograd_autograd::{Differentiate, Gradients, Missing};
 use retrograd_tensor::{
     DType, Error, ErrorKind, I64, Operand, Scalar, Tensor, force_all, map_n_out, no_grad,
 };
@@ -216,7 +216,8 @@ pub(super) fn gradient<'g>(
     let Some(grad) = grads.get(param) else {
         return match (grads.why_missing(param), unused) {
             (Missing::Unused, Unused::Skip) => Ok(None),
-            (reason, _) => Err(format!("`{name}` {reason}")),
+            (Missing::Unused, Unused::Error) => Err(format!("`{name}` is unused")),
+            (reason, _) => Err(format!("`{name}` is {reason}")),
         };
     };
     if grad.shape()[..] != param.shape()[..] {

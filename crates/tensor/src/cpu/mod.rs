@@ -6,9 +6,29 @@ pub(crate) mod lane;
 pub(crate) mod load;
 pub(crate) mod map;
 pub(crate) mod pool;
+pub(crate) mod run;
 pub(crate) mod vmath;
 
+use crate::backend::Backend;
+use crate::buffer::Buffer;
+use crate::call::{Call, View, ViewMut};
+use crate::fuse::Code;
+use crate::plan::Binding;
 use std::sync::OnceLock;
+
+/// The CPU as a backend.
+pub(crate) struct Cpu;
+impl Backend for Cpu {
+    fn allocate(&self, bytes: usize) -> Buffer {
+        Buffer::alloc(bytes)
+    }
+    fn run(&self, code: &Code, bound: &Binding<'_>) {
+        run::run(code, bound);
+    }
+    fn call(&self, call: &Call, x: &[View<'_>], out: &mut [ViewMut<'_>]) {
+        (call.run)(x, out);
+    }
+}
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

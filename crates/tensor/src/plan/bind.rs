@@ -1,11 +1,13 @@
 //! What one run of a program works on: pointers to leaves, numbers, and where results go.
-use super::code::{Code, Item, Key, Level, NONE, Place, Ref, What};
 use super::graph::{Fate, Graph};
+use crate::backend::backend;
 use crate::buffer::Buffer;
 use crate::cpu::load;
 use crate::dtype::DType;
+use crate::fuse::{Code, Item, Key, Level, NONE, Place, Ref, What};
 use crate::layout::Layout;
 use crate::memory;
+use crate::scalar::Expr;
 use crate::value::{Arg, Kind, Pending, Space, Value, View};
 use smallvec::SmallVec;
 use std::marker::PhantomData;
@@ -85,9 +87,12 @@ impl Binding<'_> {
         }
         (b, Key { last: space.last, items })
     }
-    /// The node of item `k`.
-    pub(super) fn node_of(&self, k: usize) -> usize {
-        self.nodes[k]
+    /// The expressions of the items that are maps, in order.
+    pub(super) fn expressions<'s>(&'s self, graph: &'s Graph<'_>) -> impl Iterator<Item = &'s Arc<Expr>> {
+        self.nodes.iter().filter_map(|&i| match &graph.nodes[i].guard.as_ref()?.recipe().kind {
+            Kind::Map { expr, .. } => Some(expr),
+            _ => None,
+        })
     }
     fn level_of(&self, numel: usize) -> Level {
         if numel == self.space.n { Level::Full } else { Level::Row }
@@ -156,7 +161,7 @@ impl Binding<'_> {
     }
 
     /// Memory for everything that is written: a dying operand's where the sizes agree, else fresh.
-    pub(super) fn place_outputs(&mut self, graph: &mut Graph<'_>, code: &Code) {
+    pub(super) fn place_outputs(&mut self, graph: &Graph<'_>, code: &Code) {
         let mut order: SmallVec<[(u32, u32, usize); 16]> = SmallVec::new();
         for (item, &node) in self.nodes.iter().enumerate() {
             let val = code.of_item[item];
@@ -182,7 +187,7 @@ impl Binding<'_> {
             memory::count_output(reused.is_some());
             let (copy, buffer) = match reused {
                 Some(d) => (d.last_use == def, d.buffer),
-                None => (!made, Arc::new(Buffer::alloc(bytes))),
+                None => (!made, Arc::new(backend().allocate(bytes))),
             };
             self.outs.push(Out { val, base: buffer.ptr(), copy, node, buffer });
         }
@@ -192,7 +197,7 @@ impl Binding<'_> {
         for s in &code.sinks {
             let node = self.nodes[s.item];
             let numel = graph.nodes[node].value.numel;
-            let buffer = Arc::new(Buffer::alloc(numel * s.dtype.size()));
+            let buffer = Arc::new(backend().allocate(numel * s.dtype.size()));
             memory::count_output(false);
             self.sinks.push(Sink { base: buffer.ptr(), node, buffer });
         }

@@ -1,16 +1,16 @@
 //! Forcing: which pending values are computed together, what of them is written to memory, and whose memory.
 //!
 //! [`force`] groups the wanted values by iteration space. For each group [`graph`] locks the pending values below
-//! it and decides what is written; [`code`] turns their structure into a program, once per structure; [`bind`]
-//! gives the program its pointers, reusing the buffers of operands that die; `fuse` runs it. Only this room forces
-//! values.
+//! it and decides what is written; `fuse` turns their structure into a program, once per structure; [`bind`]
+//! gives the program its pointers, reusing the buffers of operands that die; the backend runs it. Only this room
+//! forces values.
 mod bind;
-mod code;
 mod graph;
 
 pub(crate) use bind::{Binding, Out};
-pub(crate) use code::{CONSTANT, Code, Level, NONE, Op, Place, SinkCode, Step, clear};
 
+use crate::backend::backend;
+use crate::fuse;
 use crate::value::{Held, Space};
 use graph::Graph;
 use smallvec::SmallVec;
@@ -54,8 +54,8 @@ fn run(roots: &[&Held], space: Space) {
     }
     graph.decide();
     let (mut binding, key) = Binding::of(&graph, space);
-    let code = code::lookup(key, &graph, &binding);
-    binding.place_outputs(&mut graph, &code);
-    crate::fuse::run(&code, &binding);
+    let code = fuse::lookup(key, binding.expressions(&graph));
+    binding.place_outputs(&graph, &code);
+    backend().run(&code, &binding);
     binding.publish(graph);
 }

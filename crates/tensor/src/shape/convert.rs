@@ -61,6 +61,19 @@ impl From<&Shape> for Shape {
     }
 }
 
+// `x.shape()` gives a reference, and this is what it is compared with.
+impl<const N: usize> PartialEq<[usize; N]> for &Shape {
+    fn eq(&self, other: &[usize; N]) -> bool {
+        self.0[..] == other[..]
+    }
+}
+
+impl PartialEq<Vec<usize>> for &Shape {
+    fn eq(&self, other: &Vec<usize>) -> bool {
+        self.0[..] == other[..]
+    }
+}
+
 impl PartialEq<[usize]> for Shape {
     fn eq(&self, other: &[usize]) -> bool {
         self.0[..] == *other

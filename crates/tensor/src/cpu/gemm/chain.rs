@@ -9,6 +9,12 @@ use std::mem::MaybeUninit;
 /// Rows in registers at a time: with two vectors each, twelve of the sixteen registers of AVX2.
 const ROWS: usize = 6;
 
+/// The greatest `k` for which writing the result is what takes time, so that whole rows are better than panels.
+const OUTER: usize = 4;
+
+/// Columns of an outer product at a time.
+const STRIP: usize = 1024;
+
 /// Computes one tile.
 ///
 /// # Safety
@@ -45,7 +51,7 @@ impl<T: Product> Chain<T> {
 
     /// At most `rows` rows from `row` on.
     #[inline(always)]
-    fn from_row(self, row: usize, rows: usize) -> Self {
+    fn rows_from(self, row: usize, rows: usize) -> Self {
         let first = self.to.first.wrapping_offset(row as isize * self.to.left);
         let to = Target { first, ..self.to };
         Chain { rows: rows.min(self.rows - row), left: self.left.skip(row, 0), to, ..self }
@@ -55,16 +61,14 @@ impl<T: Product> Chain<T> {
 impl<T: Product> Work for Chain<T> {
     #[inline(always)]
     fn run<I: Isa>(self) {
-        // With little to do for an element, writing is what takes time: whole rows then, rather than panels.
-        let step = if self.k <= 8 { ROWS } else { self.rows };
-        for row in (0..self.rows).step_by(step) {
-            let part = self.from_row(row, step);
-            match (2 * I::VECTOR / size_of::<T>()).min(32) {
-                4 => part.panels::<I, 4, 8, 16>(),
-                8 => part.panels::<I, 8, 16, 32>(),
-                16 => part.panels::<I, 16, 32, 64>(),
-                _ => part.panels::<I, 32, 64, 128>(),
-            }
+        if self.k <= OUTER && self.to.right == 1 {
+            return self.outer::<I>();
+        }
+        match (2 * I::VECTOR / size_of::<T>()).min(32) {
+            4 => self.panels::<I, 4, 8, 16>(),
+            8 => self.panels::<I, 8, 16, 32>(),
+            16 => self.panels::<I, 16, 32, 64>(),
+            _ => self.panels::<I, 32, 64, 128>(),
         }
     }
 }
@@ -88,6 +92,38 @@ impl<T: Product> Chain<T> {
                 1 | 2 if rest > W => part(W2).panel::<I, 2, W2>(),
                 _ => part(W).panel::<I, ROWS, W>(),
             };
+        }
+    }
+
+    /// All columns, row by row, once for each `k`.
+    #[inline(always)]
+    fn outer<I: Isa>(self) {
+        let mut scratch = Scratch([MaybeUninit::uninit(); DEPTH * 16]);
+        for col in (0..self.cols).step_by(STRIP) {
+            let cols = STRIP.min(self.cols - col);
+            let mut strip = self.right.skip(col, 0);
+            if strip.own != 1 {
+                let first = scratch.0.as_mut_ptr().cast::<T>();
+                for (p, c) in (0..self.k).flat_map(|p| (0..cols).map(move |c| (p, c))) {
+                    // SAFETY: `OUTER` strips of eight bytes an element fit in the scratch space.
+                    unsafe { first.wrapping_add(p * STRIP + c).write(strip.get(c, p)) };
+                }
+                strip = Side { first, own: 1, depth: STRIP as isize };
+            }
+            for row in 0..self.rows {
+                let to = self.to.first.wrapping_offset(row as isize * self.to.left).wrapping_add(col);
+                for p in 0..self.k {
+                    let (x, from) = (self.left.get(row, p), strip.skip(0, p).first);
+                    for c in 0..cols {
+                        // SAFETY: the columns of a strip lie side by side.
+                        let y = unsafe { from.wrapping_add(c).read() };
+                        // SAFETY: the target is writable by this thread alone; for `p > 0` it has been written.
+                        let sum = if p == 0 { T::default() } else { unsafe { to.wrapping_add(c).read() } };
+                        // SAFETY: as above.
+                        unsafe { to.wrapping_add(c).write(I::mul_add(x, y, sum)) };
+                    }
+                }
+            }
         }
     }
 
@@ -120,7 +156,7 @@ impl<T: Product> Chain<T> {
         let mut row = 0;
         while row < self.rows {
             let rest = self.rows - row;
-            let part = self.from_row(row, rest);
+            let part = self.rows_from(row, rest);
             row += match rest {
                 1 => part.group::<I, 1, R, W>(step, sums),
                 2 if R > 2 => part.group::<I, 2, R, W>(step, sums),

@@ -13,7 +13,7 @@ pub(super) const LENGTH: usize = 256;
 const CHUNK: usize = 4096;
 const LANES: usize = 32;
 /// Elements of `k` gathered at a time, of at most [`OUTPUTS`] rows and one column, or the reverse.
-const PIECE: usize = 256;
+const PIECE: usize = 128;
 
 /// [`super::product`] for shapes within the limits above; operands have been checked.
 pub(super) fn products<T: Product>(

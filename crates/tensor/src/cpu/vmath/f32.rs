@@ -4,9 +4,9 @@
 //! Every coefficient array is a minimax fit of ours on the interval its comment
 //! names, rounded to `f32`; the highest power comes first.
 
-use super::Math;
 use super::arith::Arith;
-use super::f64::pow_short;
+use super::pow::pow32;
+use super::{Math, inverse};
 
 const LN2_HI: f32 = 0.693_145_75; // 15 bits: an 8-bit integer times it is exact
 const LN2_LO: f32 = 1.428_606_8e-6;
@@ -16,8 +16,6 @@ const LOG10_2_LO: f32 = 4.605_039e-6;
 const SHIFT: f32 = 12_582_912.0 + 254.0;
 /// The bits of sqrt(1/2), where mantissas are cut.
 const SQRT_HALF: u32 = 0x3f35_04f3;
-/// Beyond this the squares of the inverse hyperbolics lose to `ln(x) + ln 2`.
-const HUGE: f32 = 1e15;
 /// `sin` and `cos` reduce by three parts of pi/2 up to here.
 const TRIG_LIMIT: f32 = 131_072.0;
 /// pi/2 in three parts of 24 bits.
@@ -46,12 +44,6 @@ const LOG: [f32; 9] = [
 const SIN: [f32; 3] = [-1.951_860_6e-4, 8.332_191e-3, -0.166_666_55];
 /// (cos(r) - 1 + z / 2) / z^2 in z = r^2, |r| <= pi/4
 const COS: [f32; 3] = [2.443_237e-5, -1.388_731e-3, 4.166_664_6e-2];
-/// (asin(x) / x - 1) / z in z = x^2, |x| <= 1/2
-const ASIN: [f32; 5] = [4.221_995e-2, 2.414_807_7e-2, 4.547_666_4e-2, 7.495_249e-2, 0.166_667_54];
-/// (atan(q) / q - 1) / z in z = q^2, |q| <= tan(pi/8)
-const ATAN: [f32; 5] = [-6.090_176e-2, 0.105_993_1, -0.142_444_2, 0.199_985_3, -0.333_333_16];
-/// (sinh(x) / x - 1) / z in z = x^2, |x| <= 1
-const SINH: [f32; 4] = [2.783_979_9e-6, 1.984_263e-4, 8.333_311e-3, 0.166_666_67];
 /// (tanh(x) / x - 1) / z in z = x^2, |x| <= 0.66
 const TANH: [f32; 5] = [-5.456_764e-3, 2.041_662_1e-2, -5.367_205e-2, 0.133_306_47, -0.333_332_54];
 /// erf(x) / x - 1 in z = x^2, |x| <= 1
@@ -154,30 +146,11 @@ fn turn(q: u32, (s, c): (f32, f32)) -> f32 {
     f32::from_bits(v.to_bits() ^ ((q & 2) << 30))
 }
 
-/// For `|x| <= 1/2` the series of asin in `x`, else in `sqrt((1 - |x|) / 2)`: its first term, the
-/// others, and whether the second form was taken.
-#[inline(always)]
-fn asin_series<const F: bool>(ax: f32) -> (f32, f32, bool) {
-    let far = ax > 0.5;
-    let half = 0.5 * (1.0 - ax);
-    let s = if far { half.sqrt() } else { ax };
-    let z = if far { half } else { ax * ax };
-    (s, s * (z * z.poly::<F, 5>(ASIN)), far)
-}
-
 /// `e^(|x|) / 2`, which overflows only where sinh and cosh do.
 #[inline(always)]
-fn half_exp<const F: bool>(ax: f32) -> f32 {
+pub(super) fn half_exp<const F: bool>(ax: f32) -> f32 {
     let (t, r, _) = reduce::<F>(if ax > 100.0 { 100.0 } else { ax });
     scale(0.5 + 0.5 * (r * r).fma::<F>(r.poly::<F, 5>(EXP), r), t)
-}
-
-/// `ln(1 + u)` or, for huge `x`, `ln(x) + ln 2`.
-#[inline(always)]
-fn log1p_or_double<const F: bool>(x: f32, u: f32) -> f32 {
-    let huge = x > HUGE;
-    let y = Math::log1p::<F>(if huge { x } else { u });
-    if huge { y + std::f32::consts::LN_2 } else { y }
 }
 
 macro_rules! widened {
@@ -189,7 +162,17 @@ macro_rules! widened {
     )*};
 }
 
+macro_rules! inverse {
+    ($($name:ident)*) => {$(
+        #[inline(always)]
+        fn $name<const F: bool>(self) -> f32 {
+            inverse::single::$name::<F>(self)
+        }
+    )*};
+}
+
 impl Math for f32 {
+    inverse!(asin acos atan sinh cosh asinh acosh atanh softplus);
     widened!(erfc erfinv lgamma digamma);
 
     #[inline(always)]
@@ -277,63 +260,6 @@ impl Math for f32 {
         f64::from(self).tan_large() as f32
     }
     #[inline(always)]
-    fn asin<const F: bool>(self) -> f32 {
-        let (s, tail, far) = asin_series::<F>(self.abs());
-        let y = if far { (PI_2[0] - 2.0 * s) - (2.0 * tail - PI_2[1]) } else { s + tail };
-        y.copysign(self)
-    }
-    #[inline(always)]
-    fn acos<const F: bool>(self) -> f32 {
-        let (s, tail, far) = asin_series::<F>(self.abs());
-        let near = PI_2[0] - ((s + tail).copysign(self) - PI_2[1]);
-        let edge = 2.0 * (s + tail);
-        let edge = if self < 0.0 { 2.0 * PI_2[0] - (edge - 2.0 * PI_2[1]) } else { edge };
-        if far { edge } else { near }
-    }
-    #[inline(always)]
-    fn atan<const F: bool>(self) -> f32 {
-        let ax = self.abs();
-        let (steep, middle) = (ax > 2.414_213_6, ax > 0.414_213_57);
-        let (num, den) = if middle { (ax - 1.0, ax + 1.0) } else { (ax, 1.0) };
-        let (num, den) = if steep { (-1.0, ax) } else { (num, den) };
-        let turns = if middle { 0.5 } else { 0.0 };
-        let turns = if steep { 1.0 } else { turns };
-        let q = num / den;
-        let z = q * q;
-        let tail = (q * z).fma::<F>(z.poly::<F, 5>(ATAN), turns * PI_2[1]);
-        (turns * PI_2[0] + (q + tail)).copysign(self)
-    }
-    #[inline(always)]
-    fn sinh<const F: bool>(self) -> f32 {
-        let ax = self.abs();
-        let z = ax * ax;
-        let small = (ax * z).fma::<F>(z.poly::<F, 4>(SINH), ax);
-        let h = half_exp::<F>(ax);
-        if ax <= 1.0 { small } else { h - 0.25 / h }.copysign(self)
-    }
-    #[inline(always)]
-    fn cosh<const F: bool>(self) -> f32 {
-        let h = half_exp::<F>(self.abs());
-        h + 0.25 / h
-    }
-    #[inline(always)]
-    fn asinh<const F: bool>(self) -> f32 {
-        let ax = self.abs();
-        let z = ax * ax;
-        log1p_or_double::<F>(ax, ax + z / (1.0 + (z + 1.0).sqrt())).copysign(self)
-    }
-    #[inline(always)]
-    fn acosh<const F: bool>(self) -> f32 {
-        let u = self - 1.0;
-        let y = log1p_or_double::<F>(self, u + u.fma::<F>(u, 2.0 * u).sqrt());
-        if self >= 1.0 { y } else { f32::NAN }
-    }
-    #[inline(always)]
-    fn atanh<const F: bool>(self) -> f32 {
-        let ax = self.abs();
-        (0.5 * Math::log1p::<F>(2.0 * ax / (1.0 - ax))).copysign(self)
-    }
-    #[inline(always)]
     fn tanh<const F: bool>(self) -> f32 {
         let ax = self.abs();
         let z = ax * ax;
@@ -368,11 +294,6 @@ impl Math for f32 {
         if self > 0.0 { 1.0 - q } else { q }
     }
     #[inline(always)]
-    fn softplus<const F: bool>(self) -> f32 {
-        let y = Math::log1p::<F>(Math::exp::<F>(-self.abs()));
-        if self > 0.0 { self + y } else { y }
-    }
-    #[inline(always)]
     fn sqrt(self) -> f32 {
         f32::sqrt(self)
     }
@@ -404,11 +325,11 @@ impl Math for f32 {
     }
     #[inline(always)]
     fn pow<const F: bool>(self, y: f32) -> f32 {
-        pow_short::<F>(f64::from(self), f64::from(y)) as f32
+        pow32::<F>(self, y)
     }
     #[inline(always)]
     fn atan2<const F: bool>(self, x: f32) -> f32 {
-        Math::atan2::<F>(f64::from(self), f64::from(x)) as f32
+        inverse::single::atan2::<F>(self, x)
     }
     #[inline(always)]
     fn hypot<const F: bool>(self, y: f32) -> f32 {

@@ -1,25 +1,22 @@
-//! Double-precision exponentials, logarithms, powers and hyperbolic functions,
-//! and the table that makes `f64` a [`Math`].
+//! Double-precision exponentials, logarithms, tanh and sigmoid, and the table
+//! that makes `f64` a [`Math`].
 //!
 //! Every coefficient array is a minimax fit of ours on the interval its comment
 //! names; the highest power comes first.
 
 use super::arith::Arith;
-use super::{Math, polygamma, special, trig};
+use super::{Math, inverse, polygamma, pow, special, trig};
 
-const LN2_HI: f64 = 0.693_147_180_559_890_3; // 42 bits: an 11-bit integer times it is exact
-const LN2_LO: f64 = 5.497_923_018_708_371e-14;
+pub(super) const LN2_HI: f64 = 0.693_147_180_559_890_3; // 42 bits: an 11-bit integer times it is exact
+pub(super) const LN2_LO: f64 = 5.497_923_018_708_371e-14;
 const LOG10_2_HI: f64 = 0.301_029_995_663_952_83; // 42 bits
 const LOG10_2_LO: f64 = 2.836_339_455_104_496_4e-14;
-const THIRD_LO: f64 = 1.850_371_707_708_594e-17; // 1/3 minus the nearest double
 
 /// Adding it rounds to an integer and leaves that integer plus 2046 in the low bits.
 const SHIFT: f64 = 6_755_399_441_055_744.0 + 2046.0;
 /// The bits of sqrt(1/2), where mantissas are cut.
 const SQRT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
 const TWO_52: f64 = 4_503_599_627_370_496.0;
-/// Beyond this the squares and doublings of the inverse hyperbolics lose to `ln(x) + ln 2`.
-const HUGE: f64 = 1e150;
 
 /// (e^r - 1 - r) / r^2 on +-0.347
 const EXP: [f64; 10] = [
@@ -41,7 +38,7 @@ const EXP2: [f64; 11] = [
     1.017_804_640_267_32e-7,
     1.321_543_477_571_772_7e-6,
     1.525_273_386_770_082_6e-5,
-    1.540_353_045_815_610_9e-4,
+    1.540_353_045_815_611e-4,
     1.333_355_814_637_884_5e-3,
     9.618_129_107_593_276e-3,
     5.550_410_866_482_174e-2,
@@ -58,31 +55,10 @@ const LOG: [f64; 7] = [
     0.399_999_999_994_110_8,
     0.666_666_666_666_673_5,
 ];
-/// (atanh(s) / s - 1 - z / 3) / z^2 in z = s^2, |s| <= 0.1716
-const LOG_TAIL: [f64; 8] = [
-    5.995_212_337_273_404e-2,
-    5.837_324_639_392_906e-2,
-    6.668_162_871_751_06e-2,
-    7.692_278_327_463_221e-2,
-    9.090_909_436_738_805e-2,
-    0.111_111_111_087_553_6,
-    0.142_857_142_857_226_1,
-    0.199_999_999_999_999_9,
-];
-/// (sinh(x) / x - 1) / z in z = x^2, |x| <= 1
-const SINH: [f64; 7] = [
-    7.759_424_555_914_766e-13,
-    1.605_723_673_423_204_2e-10,
-    2.505_212_344_356_455_7e-8,
-    2.755_731_915_506_253e-6,
-    1.984_126_984_143_852e-4,
-    8.333_333_333_333_137e-3,
-    0.166_666_666_666_666_69,
-];
 
 /// `x = n ln2 + r + c`: returns `(n + SHIFT, r, c)`.
 #[inline(always)]
-fn reduce<const F: bool>(x: f64) -> (f64, f64, f64) {
+pub(super) fn reduce<const F: bool>(x: f64) -> (f64, f64, f64) {
     let t = x.fma::<F>(std::f64::consts::LOG2_E, SHIFT);
     let n = t - SHIFT;
     let h = n.fma::<F>(-LN2_HI, x);
@@ -121,7 +97,7 @@ fn expm1_parts<const F: bool>(x: f64) -> (f64, f64, f64) {
 
 /// `x = 2^e (1 + f)` with `1 + f` in `[sqrt(1/2), sqrt(2))`, for positive finite `x`.
 #[inline(always)]
-fn split(x: f64) -> (f64, f64) {
+pub(super) fn split(x: f64) -> (f64, f64) {
     let tiny = x < f64::MIN_POSITIVE;
     let x = if tiny { x * (TWO_52 * 4.0) } else { x };
     let bits = x.to_bits().wrapping_sub(SQRT_HALF);
@@ -148,69 +124,25 @@ fn log_edges(x: f64, y: f64) -> f64 {
     if x == 0.0 { f64::NEG_INFINITY } else { y }
 }
 
-/// `ln(x)` to about 65 bits, for positive finite `x`.
-#[inline(always)]
-fn log_wide<const F: bool>(x: f64) -> (f64, f64) {
-    let (e, f) = split(x);
-    let (d, dl) = 2.0_f64.two_sum(f);
-    let inv = 1.0 / d;
-    let s = f * inv;
-    let (p, pe) = s.two_prod::<F>(d);
-    let sl = (((f - p) - pe) - s * dl) * inv;
-    let (z, ze) = s.two_prod::<F>(s);
-    let zl = ze + 2.0 * s * sl;
-    // u = z/3 + z^2 tail; ln(1 + f) = 2s + 2s u
-    let (a, ae) = z.two_prod::<F>(1.0 / 3.0);
-    let al = ae + z.fma::<F>(THIRD_LO, zl * (1.0 / 3.0));
-    let (u, ue) = a.fast_two_sum(z * z * z.poly::<F, 8>(LOG_TAIL));
-    let (b, be) = (2.0 * s).two_prod::<F>(u);
-    let bl = be + 2.0 * (s * (ue + al) + sl * u);
-    let (h, he) = (2.0 * s).fast_two_sum(b);
-    let (hi, hie) = (e * LN2_HI).fast_two_sum(h);
-    hi.fast_two_sum(hie + (he + (bl + 2.0 * sl) + e * LN2_LO))
-}
-
-/// IEEE 754's special cases of `x^y` around `magnitude = |x|^y`.
-#[inline(always)]
-fn pow_edges(x: f64, y: f64, magnitude: f64) -> f64 {
-    let ax = x.abs();
-    let r = if ax == 0.0 || ax == f64::INFINITY {
-        if (ax == 0.0) == (y > 0.0) { 0.0 } else { f64::INFINITY }
-    } else {
-        magnitude
-    };
-    let integer = y == y.trunc();
-    let half = y * 0.5;
-    let odd = integer && half != half.trunc();
-    let r = if odd { r.copysign(x) } else { r };
-    let r = if x < 0.0 && ax != f64::INFINITY && !integer { f64::NAN } else { r };
-    let r = if x.is_nan() || y.is_nan() { f64::NAN } else { r };
-    if x == 1.0 || y == 0.0 { 1.0 } else { r }
-}
-
-/// `x^y` for operands that came from `f32`: the result is good to about 45 bits.
-#[inline(always)]
-pub(super) fn pow_short<const F: bool>(x: f64, y: f64) -> f64 {
-    let y_in = y.bound(-1e20, 1e20);
-    pow_edges(x, y, Math::exp::<F>(y_in * Math::log::<F>(x.abs())))
-}
-
 /// `e^(|x|) / 2`, which overflows only where sinh and cosh do.
 #[inline(always)]
-fn half_exp<const F: bool>(ax: f64) -> f64 {
+pub(super) fn half_exp<const F: bool>(ax: f64) -> f64 {
     let (y, t) = exp_parts::<F>(ax, 0.0);
     scale(y * 0.5, t)
 }
 
-/// `ln(1 + u)` or, for huge `x`, `ln(x) + ln 2`.
-#[inline(always)]
-fn log1p_or_double<const F: bool>(x: f64, u: f64) -> f64 {
-    let huge = x > HUGE;
-    let y = Math::log1p::<F>(if huge { x } else { u });
-    if huge { y + std::f64::consts::LN_2 } else { y }
+macro_rules! inverse {
+    ($($name:ident)*) => {$(
+        #[inline(always)]
+        fn $name<const F: bool>(self) -> f64 {
+            inverse::double::$name::<F>(self)
+        }
+    )*};
 }
 
 impl Math for f64 {
+    inverse!(asin acos atan sinh cosh asinh acosh atanh softplus);
+
     #[inline(always)]
     fn exp<const F: bool>(self) -> f64 {
         let (y, t) = exp_parts::<F>(self, 0.0);
@@ -283,31 +215,6 @@ impl Math for f64 {
         trig::tan_large(self)
     }
     #[inline(always)]
-    fn asin<const F: bool>(self) -> f64 {
-        trig::asin::<F>(self)
-    }
-    #[inline(always)]
-    fn acos<const F: bool>(self) -> f64 {
-        trig::acos::<F>(self)
-    }
-    #[inline(always)]
-    fn atan<const F: bool>(self) -> f64 {
-        trig::atan::<F>(self)
-    }
-    #[inline(always)]
-    fn sinh<const F: bool>(self) -> f64 {
-        let ax = self.abs();
-        let z = ax * ax;
-        let small = ax.fma::<F>(z * z.poly::<F, 7>(SINH), ax);
-        let h = half_exp::<F>(ax);
-        if ax <= 1.0 { small } else { h - 0.25 / h }.copysign(self)
-    }
-    #[inline(always)]
-    fn cosh<const F: bool>(self) -> f64 {
-        let h = half_exp::<F>(self.abs());
-        h + 0.25 / h
-    }
-    #[inline(always)]
     fn tanh<const F: bool>(self) -> f64 {
         // (e^2x - 1) / (e^2x + 1), the quotient corrected by its residual.
         let (s, e, t) = expm1_parts::<F>((2.0 * self.abs()).bound(0.0, 40.0));
@@ -318,23 +225,6 @@ impl Math for f64 {
         let (p, pe) = q.two_prod::<F>(d);
         let residual = ((n - p) - pe) + (nl - q * (de + nl));
         residual.fma::<F>(inv, q).copysign(self)
-    }
-    #[inline(always)]
-    fn asinh<const F: bool>(self) -> f64 {
-        let ax = self.abs();
-        let z = ax * ax;
-        log1p_or_double::<F>(ax, ax + z / (1.0 + (z + 1.0).sqrt())).copysign(self)
-    }
-    #[inline(always)]
-    fn acosh<const F: bool>(self) -> f64 {
-        let u = self - 1.0;
-        let y = log1p_or_double::<F>(self, u + u.fma::<F>(u, 2.0 * u).sqrt());
-        if self >= 1.0 { y } else { f64::NAN }
-    }
-    #[inline(always)]
-    fn atanh<const F: bool>(self) -> f64 {
-        let ax = self.abs();
-        (0.5 * Math::log1p::<F>(2.0 * ax / (1.0 - ax))).copysign(self)
     }
     #[inline(always)]
     fn sigmoid<const F: bool>(self) -> f64 {
@@ -349,11 +239,6 @@ impl Math for f64 {
         let q = 1.0 / d;
         let q = q.fma::<F>(-(de * q), q) * DOWN;
         if self > 0.0 { 1.0 - q } else { q }
-    }
-    #[inline(always)]
-    fn softplus<const F: bool>(self) -> f64 {
-        let y = Math::log1p::<F>(Math::exp::<F>(-self.abs()));
-        if self > 0.0 { self + y } else { y }
     }
     #[inline(always)]
     fn sqrt(self) -> f64 {
@@ -397,25 +282,22 @@ impl Math for f64 {
     }
     #[inline(always)]
     fn pow<const F: bool>(self, y: f64) -> f64 {
-        let (h, l) = log_wide::<F>(self.abs());
-        let y_in = y.bound(-3.7e19, 3.7e19);
-        let (p, pe) = y_in.two_prod::<F>(h);
-        let lo = if p.abs() > 800.0 { 0.0 } else { y_in.fma::<F>(l, pe) };
-        let (m, t) = exp_parts::<F>(p, lo);
-        pow_edges(self, y, scale(m, t))
+        pow::pow::<F>(self, y)
     }
     #[inline(always)]
     fn atan2<const F: bool>(self, x: f64) -> f64 {
-        trig::atan2::<F>(self, x)
+        inverse::double::atan2::<F>(self, x)
     }
     #[inline(always)]
     fn hypot<const F: bool>(self, y: f64) -> f64 {
         let (a, b) = (self.abs(), y.abs());
         let big = if a > b { a } else { b };
-        let (down, up) = if big > 1e150 { (2f64.powi(-600), 2f64.powi(600)) } else { (1.0, 1.0) };
-        let (down, up) = if big < 1e-150 { (2f64.powi(600), 2f64.powi(-600)) } else { (down, up) };
-        let (a, b) = (a * down, b * down);
-        let r = a.fma::<F>(a, b * b).sqrt() * up;
+        const UP: f64 = f64::from_bits((1023 + 600) << 52);
+        const DOWN: f64 = f64::from_bits((1023 - 600) << 52);
+        let (to, back) = if big > 1e150 { (DOWN, UP) } else { (1.0, 1.0) };
+        let (to, back) = if big < 1e-150 { (UP, DOWN) } else { (to, back) };
+        let (a, b) = (a * to, b * to);
+        let r = a.fma::<F>(a, b * b).sqrt() * back;
         if self.abs() == f64::INFINITY || y.abs() == f64::INFINITY { f64::INFINITY } else { r }
     }
     fn polygamma<const F: bool>(n: f64, x: f64) -> f64 {

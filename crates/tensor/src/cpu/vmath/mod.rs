@@ -20,18 +20,18 @@
 //!
 //! # Large arguments of sin, cos, tan
 //!
-//! Their lanes are right for `|x| <= LIMIT` only ([`Math::trig_is_large`] is
-//! false), infinities and NaN included on neither side: NaN comes out as NaN,
-//! an infinity counts as large. A block kernel runs the lanes over the whole
-//! block, then replaces the lanes where `trig_is_large` holds by `sin_large`,
-//! `cos_large`, `tan_large`, which are exact reductions and calls. On a single
-//! value use [`Math::sin_any`], [`Math::cos_any`], [`Math::tan_any`].
+//! Their lanes are right where [`Math::trig_is_large`] is false: up to `2^17` in
+//! `f32` and `2^20` in `f64`, and for NaN. Beyond (infinities included) they hold
+//! any number. A block kernel runs the lanes over the whole block, then replaces
+//! those whose argument `trig_is_large` by `sin_large`, `cos_large`, `tan_large`,
+//! which reduce exactly and are calls. On a single value use [`Math::sin_any`],
+//! [`Math::cos_any`], [`Math::tan_any`].
 //!
 //! # Calls, not lanes
 //!
 //! [`Math::polygamma`] loops over terms and does not vectorise. `floor`, `ceil`,
 //! `trunc`, `round` are library calls below SSE4.1, instructions from there on;
-//! `pow`, `lgamma`, `digamma` use them.
+//! `pow`, `lgamma`, `digamma` use them, so the baseline runs those lane by lane.
 //!
 //! # Accuracy
 //!
@@ -44,7 +44,9 @@
 mod arith;
 mod f32;
 mod f64;
+mod inverse;
 mod polygamma;
+mod pow;
 mod special;
 #[cfg(test)]
 mod tests;

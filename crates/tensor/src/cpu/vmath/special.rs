@@ -26,29 +26,29 @@ const ERF: [f64; 12] = [
 ];
 /// (1 + 2x) e^(x^2) erfc(x) in t = (x - 4) / (x + 4), 0.79 <= x <= 28
 const ERFCX: [f64; 20] = [
-    6.323489580280766e-08,
-    4.1781381882757595e-08,
-    -7.589683874102773e-07,
-    3.2149191993941785e-07,
-    5.659078379438409e-06,
-    -1.1235171235321578e-05,
-    -2.4376285154525106e-05,
-    0.0001506254650197582,
-    -0.0001992631026473971,
-    -0.0007577739666032469,
-    0.00503197108287638,
-    -0.016197733983593695,
-    0.03716751542422255,
-    -0.0663303658169322,
-    0.09373283500468339,
-    -0.10103906603614901,
-    0.06809705425453105,
-    0.015379652102617686,
-    -0.1396211168405613,
-    1.2329951186255526,
+    6.323_489_580_280_766e-8,
+    4.178_138_188_275_759_5e-8,
+    -7.589_683_874_102_773e-7,
+    3.214_919_199_394_178_5e-7,
+    5.659_078_379_438_409e-6,
+    -1.123_517_123_532_157_8e-5,
+    -2.437_628_515_452_510_6e-5,
+    1.506_254_650_197_582e-4,
+    -1.992_631_026_473_971e-4,
+    -7.577_739_666_032_469e-4,
+    5.031_971_082_876_38e-3,
+    -1.619_773_398_359_369_5e-2,
+    3.716_751_542_422_255e-2,
+    -6.633_036_581_693_22e-2,
+    9.373_283_500_468_339e-2,
+    -0.101_039_066_036_149_01,
+    6.809_705_425_453_105e-2,
+    1.537_965_210_261_768_6e-2,
+    -0.139_621_116_840_561_3,
+    1.232_995_118_625_552_6,
 ];
-/// 1 / gamma(2 + d), 0 <= d <= 1
-const RGAMMA: [f64; 15] = [
+/// (1 / gamma(2 + d) - 1) / d, 0 <= d <= 1
+const RGAMMA: [f64; 14] = [
     1.716_201_550_771_866e-8,
     -2.359_475_314_227_798e-7,
     1.374_690_122_559_051_2e-6,
@@ -63,7 +63,6 @@ const RGAMMA: [f64; 15] = [
     0.191_091_101_388_136_2,
     -0.233_093_736_421_805_23,
     -0.422_784_335_098_466_86,
-    1.0,
 ];
 /// x (ln gamma(x) - (x - 1/2) ln x + x - ln(2 pi) / 2) in z = 1 / x^2, x >= 8
 const STIRLING: [f64; 6] = [
@@ -109,11 +108,12 @@ const ERFINV_TAIL: [f64; 10] = [
     1.009_504_099_813_335,
     3.839_782_162_934_368,
 ];
+const HALF_SQRT_PI: f64 = 0.886_226_925_452_758;
 const HALF_LN_2PI: f64 = 0.918_938_533_204_672_8;
 
 /// erf(x) / x for `|x| <= 1`.
 #[inline(always)]
-fn erf_near<const F: bool>(x: f64) -> f64 {
+fn erf_ratio<const F: bool>(x: f64) -> f64 {
     (x * x).poly::<F, 12>(ERF)
 }
 
@@ -130,13 +130,13 @@ fn erfc_far<const F: bool>(x: f64) -> f64 {
 #[inline(always)]
 pub(super) fn erf<const F: bool>(x: f64) -> f64 {
     let far = (1.0 - erfc_far::<F>(x.abs())).copysign(x);
-    if x.abs() > 1.0 { far } else { x * erf_near::<F>(x) }
+    if x.abs() > 1.0 { far } else { x * erf_ratio::<F>(x) }
 }
 
 #[inline(always)]
 pub(super) fn erfc<const F: bool>(x: f64) -> f64 {
     let far = erfc_far::<F>(x.abs());
-    let near = x.fma::<F>(-erf_near::<F>(x), 1.0);
+    let near = x.fma::<F>(-erf_ratio::<F>(x), 1.0);
     let y = if x < -1.0 { 2.0 - far } else { near };
     if x > 0.8 { far } else { y }
 }
@@ -149,18 +149,18 @@ pub(super) fn erfinv<const F: bool>(x: f64) -> f64 {
     let tail = (w.sqrt() - 4.0).poly::<F, 10>(ERFINV_TAIL);
     let guess = ax * if w > 5.0 { tail } else { (w - 2.5).poly::<F, 10>(ERFINV_MID) };
     let far = ax > 0.5;
-    let below = guess * erf_near::<F>(guess.bound(0.0, 1.0)) - ax;
+    let below = guess * erf_ratio::<F>(guess.bound(0.0, 1.0)) - ax;
     let above = (1.0 - ax) - erfc::<F>(guess);
     let error = if far { above } else { below };
     // One step of Halley's method.
-    let u = error * Math::exp::<F>(guess * guess) * (0.5 * PI.sqrt());
+    let u = error * Math::exp::<F>(guess * guess) * HALF_SQRT_PI;
     let y = guess - u / guess.fma::<F>(u, 1.0);
     let y = if ax == 1.0 { f64::INFINITY } else { y };
     if ax <= 1.0 { y.copysign(x) } else { f64::NAN }
 }
 
 /// `1 / gamma(x)` for `0 <= x < 8`, from `1 / gamma` on `[2, 3)`, and the relative error of its
-/// last product.
+/// last sum and product.
 #[inline(always)]
 fn reciprocal_gamma<const F: bool>(x: f64) -> (f64, f64) {
     let mut r = x;
@@ -174,8 +174,9 @@ fn reciprocal_gamma<const F: bool>(x: f64) -> (f64, f64) {
     let q = if x < 1.0 { x * (x + 1.0) } else { q };
     let d = if x < 2.0 { x - 1.0 } else { r - 2.0 };
     let d = if x < 1.0 { x } else { d };
-    let (g, ge) = q.two_prod::<F>(d.poly::<F, 15>(RGAMMA));
-    (g / p, ge / g)
+    let (v, ve) = 1.0_f64.fast_two_sum(d * d.poly::<F, 14>(RGAMMA));
+    let (g, ge) = q.two_prod::<F>(v);
+    (g / p, q.fma::<F>(ve, ge) / g)
 }
 
 /// ln gamma(x) for `x >= 8`.

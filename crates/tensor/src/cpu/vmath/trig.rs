@@ -1,4 +1,4 @@
-//! Double-precision trigonometric functions and their inverses.
+//! Double-precision sine, cosine and tangent.
 //!
 //! The fast forms hold for `|x| <= LIMIT`; the `*_large` forms reduce any finite
 //! argument exactly against 1280 bits of 2/pi and are calls, not lanes.
@@ -37,35 +37,6 @@ const COS: [f64; 6] = [
     2.480_158_728_880_018_7e-5,
     -1.388_888_888_887_297_5e-3,
     4.166_666_666_666_659_5e-2,
-];
-/// (asin(x) / x - 1) / z in z = x^2, |x| <= 1/2
-const ASIN: [f64; 12] = [
-    3.198_167_561_021_217_4e-2,
-    -1.632_668_675_013_591e-2,
-    1.959_434_878_851_729_8e-2,
-    6.503_512_151_581_284e-3,
-    1.217_494_580_360_578e-2,
-    1.388_434_957_674_706e-2,
-    1.735_979_577_996_221e-2,
-    2.237_175_192_453_684_5e-2,
-    3.038_195_939_621_176_5e-2,
-    4.464_285_682_195_547e-2,
-    7.500_000_000_344_82e-2,
-    0.166_666_666_666_653_75,
-];
-/// (atan(q) / q - 1) / z in z = q^2, |q| <= tan(pi/8)
-const ATAN: [f64; 11] = [
-    -1.790_730_685_095_098_8e-2,
-    3.806_491_768_357_321e-2,
-    -5.039_329_203_521_363e-2,
-    5.847_896_989_960_637_6e-2,
-    -6.663_105_393_613_468e-2,
-    7.692_060_355_606_45e-2,
-    -9.090_897_766_681_405e-2,
-    0.111_111_107_837_983_54,
-    -0.142_857_142_802_036_37,
-    0.199_999_999_999_536_58,
-    -0.333_333_333_333_332,
 ];
 
 /// `x = q pi/2 + r + l` for `|x| <= LIMIT`: returns `q` modulo a power of two, `r`, `l`.
@@ -215,67 +186,4 @@ pub(super) fn sin_cos_pi<const F: bool>(t: f64) -> (f64, f64) {
     let (s, c) = sin_cos::<F>(r, u * PI_LO);
     let (s, c) = if fold { (c, s) } else { (s, c) };
     (s.copysign(t), c)
-}
-
-/// `atan(y / x)` for `x, y >= 0`, not both zero or infinite, plus what the base angle rounds off.
-#[inline(always)]
-fn atan_quotient<const F: bool>(y: f64, x: f64) -> f64 {
-    let steep = y > 2.414_213_562_373_095 * x;
-    let middle = y > 0.414_213_562_373_095_03 * x;
-    let (num, den) = if middle { (y - x, y + x) } else { (y, x) };
-    let (num, den) = if steep { (-x, y) } else { (num, den) };
-    let (base, low) = if middle { (0.5, 0.5) } else { (0.0, 0.0) };
-    let (base, low) = if steep { (1.0, 1.0) } else { (base, low) };
-    let q = num / den;
-    let z = q * q;
-    let tail = q.fma::<F>(z * z.poly::<F, 11>(ATAN), low * FRAC_PI_2_LO);
-    base * FRAC_PI_2 + (q + tail)
-}
-
-#[inline(always)]
-pub(super) fn atan<const F: bool>(x: f64) -> f64 {
-    atan_quotient::<F>(x.abs(), 1.0).copysign(x)
-}
-
-#[inline(always)]
-pub(super) fn atan2<const F: bool>(y: f64, x: f64) -> f64 {
-    let (ay, ax) = (y.abs(), x.abs());
-    let both = ay == f64::INFINITY && ax == f64::INFINITY;
-    let (ay, ax) = if both { (1.0, 1.0) } else { (ay, ax) };
-    // A quarter keeps the sum of two huge operands finite.
-    let scale = if ay > 1e300 || ax > 1e300 { 0.25 } else { 1.0 };
-    let a = atan_quotient::<F>(ay * scale, ax * scale);
-    let a = if ay == 0.0 { 0.0 } else { a };
-    let a = if x.is_sign_negative() { PI - (a - PI_LO) } else { a };
-    let a = a.copysign(y);
-    if x.is_nan() || y.is_nan() { f64::NAN } else { a }
-}
-
-/// `asin(|x|) = sum - correction` pieces: for `|x| <= 1/2` the series in `x`, else in
-/// `sqrt((1 - |x|) / 2)`; returns the series' value and whether the second form was taken.
-#[inline(always)]
-fn asin_series<const F: bool>(ax: f64) -> (f64, f64, bool) {
-    let far = ax > 0.5;
-    let half = 0.5 * (1.0 - ax);
-    let s = if far { half.sqrt() } else { ax };
-    let z = if far { half } else { ax * ax };
-    (s, s * (z * z.poly::<F, 12>(ASIN)), far)
-}
-
-#[inline(always)]
-pub(super) fn asin<const F: bool>(x: f64) -> f64 {
-    let (s, tail, far) = asin_series::<F>(x.abs());
-    let y = if far { (FRAC_PI_2 - 2.0 * s) - (2.0 * tail - FRAC_PI_2_LO) } else { s + tail };
-    y.copysign(x)
-}
-
-#[inline(always)]
-pub(super) fn acos<const F: bool>(x: f64) -> f64 {
-    let (s, tail, far) = asin_series::<F>(x.abs());
-    let s = if far { s } else { x };
-    let tail = if far { tail } else { tail.copysign(x) };
-    let near = FRAC_PI_2 - (s + (tail - FRAC_PI_2_LO));
-    let edge = 2.0 * (s + tail);
-    let edge = if x < 0.0 { PI - (edge - PI_LO) } else { edge };
-    if far { edge } else { near }
 }
