@@ -5,9 +5,9 @@
 //! makes values and records.
 use crate::backend::backend;
 use crate::buffer::Buffer;
-use crate::call::{Call, View as CallView, ViewMut};
+use crate::call::{Call, View as CallView, ViewMut, by_dtype};
 use crate::cpu::fold::Red;
-use crate::dtype::{BF16, Bool, DType, F16, F32, I64, Number, promote};
+use crate::dtype::{BF16, Bool, DType, Element, F16, F32, I64, Number, promote};
 use crate::elementwise::{Class, Elementwise};
 use crate::error::{Error, ErrorKind, OrRaise};
 use crate::layout::Layout;
@@ -35,6 +35,9 @@ pub(crate) fn map<const N: usize>(op: &'static Elementwise, x: [Operand; N]) -> 
 #[track_caller]
 pub(crate) fn expr(expr: &Arc<Expr>, out: usize, x: SmallVec<[Operand; 3]>, at: &'static Location<'static>) -> Tensor {
     let (compute, shape) = infer(expr, &x).or_raise();
+    if !compute.is_float() {
+        check_integers(expr, &x, compute).or_raise();
+    }
     let mut args = Args::new();
     let mut edges = Edges::new();
     for (k, operand) in x.into_iter().enumerate() {
@@ -126,11 +129,30 @@ fn computing<I: Iterator<Item = Number>>(expr: &Expr, tensors: Option<DType>, nu
         let given = format!("a fractional number with integers: {} and {dtype}", n.to_f64());
         return Err(Error::new(expr.name, ErrorKind::Dtype, format!("{given}; cast the tensor, as in x.cast(F32)")));
     }
-    if dtype == Bool && expr.single().is_some_and(|op| op.class == Class::Arith) {
+    if dtype == Bool && expr.single().is_some_and(|op| op.class.is_arith()) {
         let detail = "arithmetic on bool: both operands are bool; use logical_and and kin, or x.cast(I64)";
         return Err(Error::new(expr.name, ErrorKind::Dtype, detail));
     }
     Ok(dtype)
+}
+/// Refuses integers that an operation of the table has no result for, which means to compute them now. A closure
+/// that divides by 0 gives 0.
+fn check_integers(expr: &Expr, x: &[Operand], compute: DType) -> Result<(), Error> {
+    let Some(op) = expr.single().filter(|op| matches!(op.class, Class::Quotient | Class::Power)) else { return Ok(()) };
+    let refused = match &x[1] {
+        Operand::Number(n) => {
+            let wraps_to_zero = n.bits(compute) == 0;
+            op.class.refuses(if wraps_to_zero { 0 } else { n.to_f64() as i64 })
+        }
+        Operand::Tensor(t) => {
+            crate::plan::force(&[&t.value]);
+            let view = CallView::of(&t.value);
+            by_dtype!(t.value.dtype, T => view.dense::<T>().iter().find_map(|v| op.class.refuses(v.to_i64())))
+        }
+    };
+    let right = "use other operands, or floats, as from x.cast(F32)";
+    let refuse = |why| Error::new(op.name, ErrorKind::Value, format!("{why}: operands of type {compute}; {right}"));
+    refused.map_or(Ok(()), |why| Err(refuse(why)))
 }
 
 /// Several outputs of one expression, each its own value; the operands' handles end here, so their buffers may be

@@ -4,7 +4,10 @@
 //! `cpu::map`; the derivative is traced once over [`Scalar`], and what it mentions is what the tape keeps.
 use crate::cpu::map::BlockFn;
 use crate::dtype::DType;
+use crate::entry::Attrs;
+use crate::operand::Operand;
 use crate::scalar::{Expr, Scalar};
+use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -36,6 +39,10 @@ pub type Simplify = fn(&[Scalar], &[Option<f64>]) -> Option<Scalar>;
 pub enum Class {
     /// Numbers of one type in and out.
     Arith,
+    /// As `Arith`; an integer second operand of 0 is refused.
+    Quotient,
+    /// As `Arith`; a negative integer second operand is refused.
+    Power,
     /// Floats in and out; integers become `F32` first.
     Float,
     /// Numbers in, truth values out.
@@ -44,6 +51,20 @@ pub enum Class {
     Logic,
     /// A truth value and two elements of one type in, one of them out.
     Choose,
+}
+impl Class {
+    /// Whether operands and result are numbers of one type, integers or floats.
+    pub fn is_arith(self) -> bool {
+        matches!(self, Class::Arith | Class::Quotient | Class::Power)
+    }
+    /// What is wrong with this integer as the second operand, if anything is.
+    pub(crate) fn refuses(self, v: i64) -> Option<&'static str> {
+        match self {
+            Class::Quotient if v == 0 => Some("integer division by zero"),
+            Class::Power if v < 0 => Some("negative power of an integer"),
+            _ => None,
+        }
+    }
 }
 /// The derivative of an elementwise operation.
 pub enum Rule {
@@ -77,35 +98,41 @@ pub fn keep(_: &[Scalar], _: &[Option<f64>]) -> Option<Scalar> {
     None
 }
 
+/// The operands of a recorded case: tensors, and for the rest the attributes of the operands' names.
+pub(crate) fn operands<const N: usize>(x: &[Tensor], attrs: &Attrs, names: [&str; N]) -> [Operand; N] {
+    std::array::from_fn(|k| x.get(k).map_or_else(|| attrs.f64(names[k]).into(), Operand::from))
+}
+
 /// The rows of one family: `elementwise! { (o, g) ROWS }`, where `o` names a row's output and `g` its cotangent
 /// in the derivatives. A row is
 ///
 /// ```text
 /// /// Documentation with an asserting doctest.
-/// NAME: class [pub] name(x, y) = formula; [derivatives] | none "why"; Sample [, simplify];
+/// NAME: class name(x, y) = formula; [derivatives] | none "why"; Sample [, simplify] [=> entry];
 /// ```
 ///
-/// It gives the static `NAME`, with `pub` also the methods of `Tensor` and `Scalar`, and a line in the file's
-/// `OPS`.
+/// It gives the static `NAME`, the methods of `Tensor` and `Scalar`, a line in the file's `OPS`, and one in its
+/// `ROWS`: by `entry`, or else as an operation on a case's inputs followed by the attributes of the same names. A
+/// formula of one float may be right only near 0; `formula, far(condition) other` says where another takes over.
 macro_rules! elementwise {
     (($o:ident, $g:ident) $(
         $(#[$doc:meta])*
-        $NAME:ident: $class:ident $name:ident ( $($x:ident),+ ) = $body:expr;
-        $([ $($d:expr),* ])? $(none $why:literal)?; $sample:ident $(, $simplify:expr)?;
+        $NAME:ident: $class:ident $name:ident ( $($x:ident),+ ) = $body:expr $(, far($is_far:expr) $far:expr)?;
+        $([ $($d:expr),* ])? $(none $why:literal)?; $sample:ident $(, $simplify:expr)? $(=> $entry:expr)?;
     )*) => {
-        $( elementwise!(@static ($o, $g) $NAME $class $name ($($x),+) $body, [$($($d),*)?] [$($why)?] $sample [$($simplify)?]); )*
+        $( elementwise!(@static ($o, $g) $NAME $class $name ($($x),+) $body, [$($is_far, $far)?] [$($($d),*)?] [$($why)?] $sample [$($simplify)?]); )*
         elementwise!(@methods $( $(#[$doc])* $NAME $name ($($x),+); )*);
         /// The operations of this family.
         pub(crate) const OPS: &[&$crate::elementwise::Elementwise] = &[$(&$NAME),*];
         /// How reference cases call them.
         pub(crate) const ROWS: &[$crate::entry::Entry] = &[$(
-            $crate::entry::Entry::new(stringify!($name), |x, _| vec![elementwise!(@call x $NAME $($x)+)])
+            $crate::entry::Entry::new(stringify!($name), elementwise!(@entry [$($entry)?] $NAME $($x)+))
         ),*];
     };
-    (@static ($o:ident, $g:ident) $NAME:ident $class:ident $name:ident ($($x:ident),+) $body:expr, [$($d:expr),*] [$($why:literal)?] $sample:ident [$($simplify:expr)?]) => {
+    (@static ($o:ident, $g:ident) $NAME:ident $class:ident $name:ident ($($x:ident),+) $body:expr, [$($far:expr),*] [$($d:expr),*] [$($why:literal)?] $sample:ident [$($simplify:expr)?]) => {
         pub(crate) static $NAME: $crate::elementwise::Elementwise = {
             struct Formula;
-            elementwise!(@formula $class Formula ($($x),+) $body);
+            elementwise!(@formula $class Formula ($($x),+) $body, [$($far),*]);
             $crate::elementwise::Elementwise {
                 name: stringify!($name),
                 class: elementwise!(@class $class),
@@ -118,8 +145,10 @@ macro_rules! elementwise {
             }
         };
     };
-    (@call $v:ident $NAME:ident $a:ident) => { $crate::apply::map(&$NAME, [(&$v[0]).into()]) };
-    (@call $v:ident $NAME:ident $a:ident $b:ident) => { $crate::apply::map(&$NAME, [(&$v[0]).into(), (&$v[1]).into()]) };
+    (@entry [$entry:expr] $NAME:ident $($x:ident)+) => { $entry };
+    (@entry [] $NAME:ident $($x:ident)+) => {
+        |x, attrs| vec![$crate::apply::map(&$NAME, $crate::elementwise::operands(x, attrs, [$(stringify!($x)),+]))]
+    };
     (@simplify) => { $crate::elementwise::keep };
     (@simplify $f:expr) => { $f };
     (@rule ($o:ident, $g:ident) ($($x:ident),+) [] [$why:literal]) => { $crate::elementwise::Rule::None($why) };
@@ -131,12 +160,16 @@ macro_rules! elementwise {
         })
     };
     (@class arith) => { $crate::elementwise::Class::Arith };
+    (@class quotient) => { $crate::elementwise::Class::Quotient };
+    (@class power) => { $crate::elementwise::Class::Power };
     (@class float) => { $crate::elementwise::Class::Float };
     (@class test) => { $crate::elementwise::Class::Test };
     (@class logic) => { $crate::elementwise::Class::Logic };
     (@kernel arith $F:ident $a:ident) => { $crate::cpu::map::arith1::<$F> };
     (@kernel arith $F:ident $a:ident $b:ident) => { $crate::cpu::map::arith2::<$F> };
     (@kernel arith $F:ident $a:ident $b:ident $c:ident) => { $crate::cpu::map::arith3::<$F> };
+    (@kernel quotient $F:ident $a:ident $b:ident) => { $crate::cpu::map::arith2::<$F> };
+    (@kernel power $F:ident $a:ident $b:ident) => { $crate::cpu::map::arith2::<$F> };
     (@kernel float $F:ident $a:ident) => { $crate::cpu::map::float1::<$F> };
     (@kernel float $F:ident $a:ident $b:ident) => { $crate::cpu::map::float2::<$F> };
     (@kernel float $F:ident $a:ident $b:ident $c:ident) => { $crate::cpu::map::float3::<$F> };
@@ -144,25 +177,36 @@ macro_rules! elementwise {
     (@kernel test $F:ident $a:ident $b:ident) => { $crate::cpu::map::test2::<$F> };
     (@kernel logic $F:ident $a:ident) => { $crate::cpu::map::logic1::<$F> };
     (@kernel logic $F:ident $a:ident $b:ident) => { $crate::cpu::map::logic2::<$F> };
-    (@formula arith $F:ident ($($x:ident),+) $body:expr) => {
+    (@formula arith $F:ident ($($x:ident),+) $body:expr, []) => {
         impl $crate::cpu::map::Arith<{ [$(stringify!($x)),+].len() }> for $F {
             #[inline(always)]
             fn map<T: $crate::cpu::lane::Num>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> T { $body }
         }
     };
-    (@formula float $F:ident ($($x:ident),+) $body:expr) => {
+    (@formula quotient $($rest:tt)*) => { elementwise!(@formula arith $($rest)*); };
+    (@formula power $($rest:tt)*) => { elementwise!(@formula arith $($rest)*); };
+    (@formula float $F:ident ($($x:ident),+) $body:expr, [$($is_far:expr, $far:expr)?]) => {
         impl $crate::cpu::map::Float<{ [$(stringify!($x)),+].len() }> for $F {
             #[inline(always)]
             fn map<T: $crate::cpu::lane::Real>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> T { $body }
+            elementwise!(@far ($($x),+) $($is_far, $far)?);
         }
     };
-    (@formula test $F:ident ($($x:ident),+) $body:expr) => {
+    (@far ($($x:ident),+)) => {};
+    (@far ($x:ident) $is_far:expr, $far:expr) => {
+        const FAR: bool = true;
+        #[inline(always)]
+        fn is_far<T: $crate::cpu::lane::Real>([$x]: [T; 1]) -> bool { $is_far }
+        #[inline(always)]
+        fn far<T: $crate::cpu::lane::Real>([$x]: [T; 1]) -> T { $far }
+    };
+    (@formula test $F:ident ($($x:ident),+) $body:expr, []) => {
         impl $crate::cpu::map::Test<{ [$(stringify!($x)),+].len() }> for $F {
             #[inline(always)]
             fn test<T: $crate::cpu::lane::Num>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> bool { $body }
         }
     };
-    (@formula logic $F:ident ($($x:ident),+) $body:expr) => {
+    (@formula logic $F:ident ($($x:ident),+) $body:expr, []) => {
         impl $crate::cpu::map::Logic<{ [$(stringify!($x)),+].len() }> for $F {
             #[inline(always)]
             fn map([$($x),+]: [bool; { [$(stringify!($x)),+].len() }]) -> bool { $body }
@@ -184,6 +228,13 @@ macro_rules! elementwise {
             $crate::apply::map(&$NAME, [self.into(), $b.into()])
         }
     };
+    (@tensor $(#[$doc:meta])* $NAME:ident $name:ident $a:ident $b:ident $c:ident) => {
+        $(#[$doc])*
+        #[track_caller]
+        pub fn $name(&self, $b: impl Into<$crate::Operand>, $c: impl Into<$crate::Operand>) -> $crate::Tensor {
+            $crate::apply::map(&$NAME, [self.into(), $b.into(), $c.into()])
+        }
+    };
     (@scalar $NAME:ident $name:ident $a:ident) => {
         #[doc = concat!("The scalar form of [`Tensor::", stringify!($name), "`](crate::Tensor::", stringify!($name), ").")]
         #[must_use]
@@ -193,6 +244,13 @@ macro_rules! elementwise {
         #[doc = concat!("The scalar form of [`Tensor::", stringify!($name), "`](crate::Tensor::", stringify!($name), ").")]
         #[must_use]
         pub fn $name(self, $b: impl Into<$crate::Scalar>) -> $crate::Scalar { $crate::Scalar::apply(&$NAME, &[self, $b.into()]) }
+    };
+    (@scalar $NAME:ident $name:ident $a:ident $b:ident $c:ident) => {
+        #[doc = concat!("The scalar form of [`Tensor::", stringify!($name), "`](crate::Tensor::", stringify!($name), ").")]
+        #[must_use]
+        pub fn $name(self, $b: impl Into<$crate::Scalar>, $c: impl Into<$crate::Scalar>) -> $crate::Scalar {
+            $crate::Scalar::apply(&$NAME, &[self, $b.into(), $c.into()])
+        }
     };
 }
 pub(crate) use elementwise;

@@ -37,6 +37,7 @@ pub use index::Index;
 pub use map::{map_n, map_n_out};
 pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
+pub use ops::pad::PadMode;
 pub use ops::join::{cat, meshgrid, stack, where_};
 pub use record::{Context, Cotangent, Cotangents};
 pub use scalar::Scalar;

@@ -100,7 +100,7 @@ impl Scalar {
 }
 /// The value of a row over constants.
 fn fold(op: &'static Elementwise, known: &[Option<f64>]) -> Option<f64> {
-    if !matches!(op.class, Class::Arith | Class::Float) {
+    if !(op.class.is_arith() || op.class == Class::Float) {
         return None;
     }
     let mut x = [0.0; 3];
@@ -125,6 +125,7 @@ impl From<i32> for Scalar {
         f64::from(v).into()
     }
 }
+// On the left only `f64`: with `f32` beside it the literal in `(1.0 + x).log()` would have no type.
 macro_rules! operators { ($($tr:ident $f:ident $op:ident)*) => {$(
     impl<R: Into<Scalar>> $tr<R> for Scalar {
         type Output = Scalar;
@@ -133,10 +134,6 @@ macro_rules! operators { ($($tr:ident $f:ident $op:ident)*) => {$(
     impl $tr<Scalar> for f64 {
         type Output = Scalar;
         fn $f(self, o: Scalar) -> Scalar { Scalar::apply(&crate::ops::arith::$op, &[self.into(), o]) }
-    }
-    impl $tr<Scalar> for f32 {
-        type Output = Scalar;
-        fn $f(self, o: Scalar) -> Scalar { f64::from(self).$f(o) }
     }
 )*}; }
 operators!(Add add ADD Sub sub SUB Mul mul MUL Div div DIV Rem rem REM);

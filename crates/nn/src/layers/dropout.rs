@@ -44,7 +44,21 @@ impl Dropout {
         if self.p == 0.0 || !self.mode.is_training() {
             return x.clone();
         }
-        x.clone()
+        if self.p == 1.0 {
+            return x * 0.0;
+        }
+        let drawn = self.draw(x);
+        // A choice, not a product: a dropped infinity is 0, not NaN.
+        drawn.ge(self.p).where_(x * (1.0 / (1.0 - self.p)), 0.0)
+    }
+
+    /// Uniform numbers in the shape of `x`, the next of the stream.
+    fn draw(&self, x: &Tensor) -> Tensor {
+        let used = Tensor::from([0, x.numel() as i64]);
+        let [key, counter] = self.stream.update(|stream| stream + used).to_vec::<i64>()[..] else {
+            unreachable!("the stream is a key and a counter, and a slot keeps its shape")
+        };
+        Tensor::rand(x.shape(), &mut Rng::at(key as u64, counter as u64))
     }
 }
 

@@ -28,6 +28,17 @@ pub trait Num:
     fn lit(v: f64) -> Self;
     /// Magnitude.
     fn abs(self) -> Self;
+    /// Largest integer not above this.
+    fn floor(self) -> Self;
+    /// Smallest integer not below this.
+    fn ceil(self) -> Self;
+    /// Integer part.
+    fn trunc(self) -> Self;
+    /// Nearest integer, ties to even.
+    fn round(self) -> Self;
+    /// This to the power of y. Integers wrap; a negative exponent (refused when the operation is recorded) counts
+    /// as 0.
+    fn pow(self, y: Self) -> Self;
     /// Whether this is NaN.
     #[expect(clippy::eq_op, reason = "NaN is the only value that differs from itself")]
     #[inline(always)]
@@ -55,6 +66,11 @@ trait Prim: Copy + PartialEq + PartialOrd {
     fn neg(self) -> Self;
     fn lit(v: f64) -> Self;
     fn abs(self) -> Self;
+    fn floor(self) -> Self;
+    fn ceil(self) -> Self;
+    fn trunc(self) -> Self;
+    fn round(self) -> Self;
+    fn pow<const F: bool>(self, y: Self) -> Self;
 }
 macro_rules! prim_float { ($($t:ty)*) => {$( impl Prim for $t {
     #[inline(always)] fn add(self, o: Self) -> Self { self + o }
@@ -65,6 +81,11 @@ macro_rules! prim_float { ($($t:ty)*) => {$( impl Prim for $t {
     #[inline(always)] fn neg(self) -> Self { -self }
     #[inline(always)] fn lit(v: f64) -> Self { v as $t }
     #[inline(always)] fn abs(self) -> Self { self.abs() }
+    #[inline(always)] fn floor(self) -> Self { Math::floor(self) }
+    #[inline(always)] fn ceil(self) -> Self { Math::ceil(self) }
+    #[inline(always)] fn trunc(self) -> Self { Math::trunc(self) }
+    #[inline(always)] fn round(self) -> Self { Math::round(self) }
+    #[inline(always)] fn pow<const F: bool>(self, y: Self) -> Self { Math::pow::<F>(self, y) }
 } )*}; }
 prim_float!(f32 f64);
 macro_rules! prim_int { ($($t:ty, $abs:ident;)*) => {$( impl Prim for $t {
@@ -76,6 +97,19 @@ macro_rules! prim_int { ($($t:ty, $abs:ident;)*) => {$( impl Prim for $t {
     #[inline(always)] fn neg(self) -> Self { self.wrapping_neg() }
     #[inline(always)] fn lit(v: f64) -> Self { v as $t }
     #[inline(always)] fn abs(self) -> Self { prim_int!($abs self) }
+    #[inline(always)] fn floor(self) -> Self { self }
+    #[inline(always)] fn ceil(self) -> Self { self }
+    #[inline(always)] fn trunc(self) -> Self { self }
+    #[inline(always)] fn round(self) -> Self { self }
+    #[inline(always)] fn pow<const F: bool>(self, mut y: Self) -> Self {
+        let (mut square, mut power): (Self, Self) = (self, 1);
+        while y > 0 {
+            power = if y & 1 == 1 { power.wrapping_mul(square) } else { power };
+            square = square.wrapping_mul(square);
+            y >>= 1;
+        }
+        power
+    }
 } )*}; (signed $s:ident) => { $s.wrapping_abs() }; (unsigned $s:ident) => { $s }; }
 prim_int! { i64, signed; i32, signed; u8, unsigned; }
 
@@ -97,6 +131,11 @@ impl<T: Prim, const F: bool> Neg for V<T, F> {
 macro_rules! num { ($($t:ty)*) => {$( impl<const F: bool> Num for V<$t, F> {
     #[inline(always)] fn lit(v: f64) -> Self { V(Prim::lit(v)) }
     #[inline(always)] fn abs(self) -> Self { V(Prim::abs(self.0)) }
+    #[inline(always)] fn floor(self) -> Self { V(Prim::floor(self.0)) }
+    #[inline(always)] fn ceil(self) -> Self { V(Prim::ceil(self.0)) }
+    #[inline(always)] fn trunc(self) -> Self { V(Prim::trunc(self.0)) }
+    #[inline(always)] fn round(self) -> Self { V(Prim::round(self.0)) }
+    #[inline(always)] fn pow(self, y: Self) -> Self { V(Prim::pow::<F>(self.0, y.0)) }
 } )*}; }
 num!(f32 f64 i64 i32 u8);
 
@@ -104,6 +143,8 @@ macro_rules! real {
     ($($(#[$doc:meta])* $f:ident ( $($a:ident),* );)*) => {
         /// What floating elements can do in a formula, besides [`Num`]. Accuracy is `vmath`'s.
         pub trait Real: Num {
+            /// Whether `sin`, `cos` and `tan` of this are right only as the calls below.
+            fn trig_is_large(self) -> bool;
             $( $(#[$doc])* fn $f(self $(, $a: Self)*) -> Self; )*
         }
         real!(@ f32 $($f ($($a),*);)*);
@@ -111,15 +152,15 @@ macro_rules! real {
     };
     (@ $t:ident $($f:ident ($($a:ident),*);)*) => {
         impl<const F: bool> Real for V<$t, F> {
+            #[inline(always)] fn trig_is_large(self) -> bool { Math::trig_is_large(self.0) }
             $( #[inline(always)] fn $f(self $(, $a: Self)*) -> Self { V(real!(@call $f self $($a)*)) } )*
         }
     };
-    // These five are single instructions, alike with and without fused multiply-add.
+    // These four are alike with and without fused multiply-add.
     (@call sqrt $s:ident) => { Math::sqrt($s.0) };
-    (@call floor $s:ident) => { Math::floor($s.0) };
-    (@call ceil $s:ident) => { Math::ceil($s.0) };
-    (@call trunc $s:ident) => { Math::trunc($s.0) };
-    (@call round $s:ident) => { Math::round($s.0) };
+    (@call sin_large $s:ident) => { Math::sin_large($s.0) };
+    (@call cos_large $s:ident) => { Math::cos_large($s.0) };
+    (@call tan_large $s:ident) => { Math::tan_large($s.0) };
     (@call $f:ident $s:ident $($a:ident)*) => { Math::$f::<F>($s.0 $(, $a.0)*) };
 }
 real! {
@@ -143,6 +184,12 @@ real! {
     cos();
     /// Tangent.
     tan();
+    /// Sine of a value with `trig_is_large`.
+    sin_large();
+    /// Cosine of a value with `trig_is_large`.
+    cos_large();
+    /// Tangent of a value with `trig_is_large`.
+    tan_large();
     /// Inverse sine.
     asin();
     /// Inverse cosine.
@@ -167,24 +214,16 @@ real! {
     softplus();
     /// Square root.
     sqrt();
-    /// Largest integer not above this.
-    floor();
-    /// Smallest integer not below this.
-    ceil();
-    /// Integer part.
-    trunc();
-    /// Nearest integer, ties to even.
-    round();
     /// Error function.
     erf();
     /// 1 - erf(x), accurate in the tail.
     erfc();
+    /// Inverse of the error function.
+    erfinv();
     /// log |gamma(x)|.
     lgamma();
     /// Derivative of log gamma.
     digamma();
-    /// This to the power of y.
-    pow(y);
     /// Angle of (x, this).
     atan2(x);
     /// sqrt(this^2 + y^2) without overflow.

@@ -5,7 +5,7 @@
 //! overlap test sends the loop down its scalar path, 6 to 10 times slower.
 use super::lane::{Num, Real, V};
 use super::{by_isa, per_isa};
-use crate::dtype::{BF16, Bool, DType, Element, F16, F32, F64, I32, I64, U8};
+use crate::dtype::{Bool, DType, Element, F32, F64, I32, I64, U8};
 use half::{bf16, f16};
 
 /// Destination, up to three sources, element count. All valid for `n` elements of the types that the kernel was
@@ -19,8 +19,20 @@ pub trait Arith<const N: usize> {
 }
 /// A formula for floats.
 pub trait Float<const N: usize> {
+    /// Whether `map` is right only where [`Float::is_far`] is false.
+    const FAR: bool = false;
     /// The result for one element.
     fn map<T: Real>(x: [T; N]) -> T;
+    /// Whether this element needs [`Float::far`].
+    #[inline(always)]
+    fn is_far<T: Real>(_: [T; N]) -> bool {
+        false
+    }
+    /// As `map` for the elements that it gets wrong: a call, for few of them.
+    #[inline(always)]
+    fn far<T: Real>(x: [T; N]) -> T {
+        Self::map(x)
+    }
 }
 /// A comparison.
 pub trait Test<const N: usize> {
@@ -55,6 +67,15 @@ fn each1<A: Copy, D>(d: &mut [D], a: &[A], f: impl Fn(A) -> D) {
         d[i] = f(a[i]);
     }
 }
+/// Puts right what lanes got wrong, in a second pass if there is any such element.
+#[inline(always)]
+fn mend<K: Float<1>, T: Real>(d: &mut [T], a: &[T]) {
+    if a.iter().fold(false, |any, &x| any | K::is_far([x])) {
+        for (d, &x) in d.iter_mut().zip(a).filter(|(_, x)| K::is_far([**x])) {
+            *d = K::far([x]);
+        }
+    }
+}
 #[inline(always)]
 fn each2<A: Copy, B: Copy, D>(d: &mut [D], a: &[A], b: &[B], f: impl Fn(A, B) -> D) {
     let n = d.len();
@@ -80,8 +101,13 @@ macro_rules! kernels {
             each2(dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), src(b, n), |x, y| K::map([x, y])));
         kernels!(@ [$($feature)?] arith3[K: Arith<3>, T: Element][V<T, $fma>: Num] |d, a, b, c, n|
             each3(dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), src(b, n), src(c, n), |x, y, z| K::map([x, y, z])));
-        kernels!(@ [$($feature)?] float1[K: Float<1>, T: Element][V<T, $fma>: Real] |d, a, b, c, n|
-            each1(dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), |x| K::map([x])));
+        kernels!(@ [$($feature)?] float1[K: Float<1>, T: Element][V<T, $fma>: Real] |d, a, b, c, n| {
+            let (d, a) = (dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n));
+            each1(d, a, |x| K::map([x]));
+            if K::FAR {
+                mend::<K, V<T, $fma>>(d, a);
+            }
+        });
         kernels!(@ [$($feature)?] float2[K: Float<2>, T: Element][V<T, $fma>: Real] |d, a, b, c, n|
             each2(dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), src(b, n), |x, y| K::map([x, y])));
         kernels!(@ [$($feature)?] float3[K: Float<3>, T: Element][V<T, $fma>: Real] |d, a, b, c, n|

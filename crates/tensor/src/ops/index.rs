@@ -9,7 +9,7 @@ use super::slice::same_dtype;
 use crate::{Scalar, Tensor};
 use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
-use crate::dtype::{DType, Element, I64};
+use crate::dtype::{Element, I64};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::op::{Kernel, Op, Saves, Spec, Specs};
@@ -267,8 +267,8 @@ impl Tensor {
     /// Cotangents of written lines: 0 where a later line had the same destination.
     #[track_caller]
     fn only_last(&self, axis: usize, index: &Tensor, n: usize) -> Tensor {
-        let order = DType::I64.arange(0, index.numel(), 1);
-        let winner = DType::I64.zeros(n).lines_written("index_copy", 0, index, &order, false);
+        let order = I64.arange(0, index.numel(), 1);
+        let winner = I64.zeros(n).lines_written("index_copy", 0, index, &order, false);
         let wins = winner.lines_read(0, index).eq(&order);
         let mut shape = Shape::from(vec![1; self.rank()]);
         shape[axis] = index.numel();

@@ -1,9 +1,14 @@
 //! The table of operations, by family: kernel, gradient rule and documentation of each in one block.
 //!
 //! No room here touches `cpu` internals, buffers, threads or unsafe, and a rule calls only methods of `Tensor`.
+pub(crate) mod activation;
 pub(crate) mod arith;
 pub(crate) mod cast;
 pub(crate) mod compare;
+pub(crate) mod exp_log;
+pub(crate) mod rounding;
+pub(crate) mod special;
+pub(crate) mod trig;
 pub(crate) mod matmul;
 pub(crate) mod index;
 pub(crate) mod join;
@@ -11,7 +16,14 @@ pub(crate) mod scatter;
 pub(crate) mod slice;
 pub(crate) mod view;
 mod lines;
+pub(crate) mod mask;
+pub(crate) mod pad;
+pub(crate) mod triangle;
+pub(crate) mod windows;
+pub(crate) mod at;
+pub(crate) mod copy;
 pub(crate) mod reduce;
+pub(crate) mod sort;
 pub(crate) mod stats;
 pub(crate) mod softmax;
 pub(crate) mod scan;
@@ -24,20 +36,38 @@ const ROWS: &[&[&Elementwise]] = &[
     arith::OPS,
     compare::OPS,
     &[&compare::WHERE],
+    exp_log::OPS,
+    &[&exp_log::POW],
+    trig::OPS,
+    special::OPS,
+    rounding::OPS,
+    activation::OPS,
 ];
 /// How reference cases call the functions of every family.
 const ENTRIES: &[&[Entry]] = &[
+    sort::ENTRIES,
     stats::ENTRIES,
     softmax::ENTRIES,
     scan::ENTRIES,
     reduce::ENTRIES,
+    triangle::ENTRIES,
+    pad::ENTRIES,
+    mask::ENTRIES,
     view::ENTRIES,
     slice::ENTRIES,
     scatter::ENTRIES,
     join::ENTRIES,
     index::ENTRIES,
     arith::ROWS,
+    arith::ENTRIES,
     compare::ROWS,
+    compare::ENTRIES,
+    exp_log::ROWS,
+    exp_log::ENTRIES,
+    trig::ROWS,
+    special::ROWS,
+    rounding::ROWS,
+    activation::ROWS,
     matmul::ENTRIES,
 ];
 

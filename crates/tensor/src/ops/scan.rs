@@ -9,8 +9,9 @@ use crate::call::{Call, View, ViewMut, by_dtype, for_chunks};
 use crate::dtype::{BF16, DType, Element, F16, F32, F64, I64};
 use crate::entry::Entry;
 use crate::error::{Error, OrRaise};
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Gradient, Kernel, Op, Saves, Spec, Specs};
 use crate::ops::reduce::floats;
+use crate::ops::sort::{key, pair, span};
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, AxisVec, Shape};
 use half::{bf16, f16};
@@ -100,10 +101,6 @@ fn walk<T, C: Copy>(
             *p = put(*c);
         }
     }
-}
-/// The size of an axis, and how far apart its elements are in row-major order.
-fn span(shape: &Shape, axis: usize) -> (usize, usize) {
-    (shape[axis], shape[axis + 1..].iter().product())
 }
 /// As [`walk`] for every group of a result, each from its own part of the operands.
 fn groups<T: Element>(out: &mut ViewMut<'_>, axis: usize, work: usize, f: impl Fn(usize, usize, &mut [T]) + Sync) {
@@ -283,6 +280,44 @@ impl Op for Shift {
     }
 }
 
+/// Where the largest or smallest element so far is: the last of equal ones, and any NaN.
+#[derive(Debug)]
+struct RunningExtreme {
+    largest: bool,
+    axis: usize,
+}
+impl Op for RunningExtreme {
+    fn name(&self) -> &'static str {
+        if self.largest { "cummax" } else { "cummin" }
+    }
+    fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
+        Ok(smallvec![Spec { shape: x[0].shape.clone(), dtype: I64 }])
+    }
+    fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
+        let RunningExtreme { largest, axis } = *self;
+        Kernel::Call(Call::new(self.name(), move |x, out| {
+            by_dtype!(x[0].dtype(), T => {
+                let x = x[0].dense::<T>();
+                groups::<i64>(&mut out[0], axis, 4, |at, inner, part| {
+                    let x = &x[at..at + part.len()];
+                    let here = |i: usize| (key(x[i], largest), i);
+                    let next = |best: (u64, usize), i| if here(i).0 >= best.0 { here(i) } else { best };
+                    walk(part, inner, false, here, next, |best| (best.1 / inner) as i64);
+                });
+            });
+        }))
+    }
+    fn gradient(&self) -> Gradient {
+        Gradient::None("positions are integers")
+    }
+    fn saves(&self, _: u64) -> Saves {
+        Saves::NOTHING
+    }
+    fn vjp(&self, _: &Context<'_>, _: &Tensor) -> Cotangents {
+        smallvec![]
+    }
+}
+
 /// Integers as `I64`, which their running sums are.
 #[track_caller]
 fn summable(x: &Tensor) -> Tensor {
@@ -339,6 +374,45 @@ impl Tensor {
         let axis = shape::axis("logcumsumexp", axis, self.rank()).or_raise();
         apply::op(Cumulative { running: Running::LogSumExp, axis, reverse: false }, &[self])
     }
+    /// The largest element so far along `axis`, and where it is: the last of equal ones. From a NaN on, NaN.
+    ///
+    /// *Gradient:* `g` added at the elements that were picked.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let (values, indices) = Tensor::from([1.0f32, 3.0, 2.0, 3.0]).cummax(0);
+    /// assert_eq!(values.to_vec::<f32>(), [1.0, 3.0, 3.0, 3.0]);
+    /// assert_eq!(indices.to_vec::<i64>(), [0, 1, 1, 3]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn cummax(&self, axis: isize) -> (Tensor, Tensor) {
+        let at = shape::axis("cummax", axis, self.rank()).or_raise();
+        let indices = apply::op(RunningExtreme { largest: true, axis: at }, &[self]);
+        (self.gather(axis, &indices), indices)
+    }
+    /// The smallest element so far along `axis`, and where it is: the last of equal ones. From a NaN on, NaN.
+    ///
+    /// *Gradient:* `g` added at the elements that were picked.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let (values, indices) = Tensor::from([2.0f32, 3.0, 1.0]).cummin(0);
+    /// assert_eq!(values.to_vec::<f32>(), [2.0, 2.0, 1.0]);
+    /// assert_eq!(indices.to_vec::<i64>(), [0, 0, 2]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn cummin(&self, axis: isize) -> (Tensor, Tensor) {
+        let at = shape::axis("cummin", axis, self.rank()).or_raise();
+        let indices = apply::op(RunningExtreme { largest: false, axis: at }, &[self]);
+        (self.gather(axis, &indices), indices)
+    }
+
     #[track_caller]
     fn shifted(&self, axis: usize, back: bool, fill: f64) -> Tensor {
         apply::op(Shift { axis, back, fill }, &[self])
@@ -377,4 +451,6 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry::new("cumsum", |x, a| vec![x[0].cumsum(a.int("dim"))]),
     Entry::new("cumprod", |x, a| vec![x[0].cumprod(a.int("dim"))]),
     Entry::new("logcumsumexp", |x, a| vec![x[0].logcumsumexp(a.int("dim"))]),
+    Entry::new("cummax", |x, a| pair(x[0].cummax(a.int("dim")))),
+    Entry::new("cummin", |x, a| pair(x[0].cummin(a.int("dim")))),
 ];

@@ -27,7 +27,9 @@ pub(super) unsafe fn run<T: Product>(
     right: Side<T>,
     to: Target<T>,
 ) {
-    let chain = Chain { rows, k, cols, left, right, to };
+    // One for all, made here: unoptimised code would give each of the inlined copies below its own.
+    let mut scratch = Scratch([MaybeUninit::uninit(); DEPTH * 16]);
+    let chain = Chain { rows, k, cols, left, right, to, scratch: scratch.0.as_mut_ptr().cast() };
     dispatch(if cols < 8 && cols < rows { chain.transposed() } else { chain });
 }
 
@@ -40,6 +42,8 @@ struct Chain<T> {
     left: Side<T>,
     right: Side<T>,
     to: Target<T>,
+    /// The [`Scratch`] of this call.
+    scratch: *mut T,
 }
 
 impl<T: Product> Chain<T> {
@@ -98,12 +102,11 @@ impl<T: Product> Chain<T> {
     /// All columns, row by row, once for each `k`.
     #[inline(always)]
     fn outer<I: Isa>(self) {
-        let mut scratch = Scratch([MaybeUninit::uninit(); DEPTH * 16]);
         for col in (0..self.cols).step_by(STRIP) {
             let cols = STRIP.min(self.cols - col);
             let mut strip = self.right.skip(col, 0);
             if strip.own != 1 {
-                let first = scratch.0.as_mut_ptr().cast::<T>();
+                let first = self.scratch;
                 for (p, c) in (0..self.k).flat_map(|p| (0..cols).map(move |c| (p, c))) {
                     // SAFETY: `OUTER` strips of eight bytes an element fit in the scratch space.
                     unsafe { first.wrapping_add(p * STRIP + c).write(strip.get(c, p)) };
@@ -133,14 +136,13 @@ impl<T: Product> Chain<T> {
         // A few rows use a copied panel once, so that it should not leave the nearest cache; many rows come back
         // to it and want their sums in registers for as long as possible.
         let piece = if self.rows <= R { 4096 / W } else { DEPTH };
-        let mut scratch = Scratch([MaybeUninit::uninit(); DEPTH * 16]);
         let mut sums = [[T::default(); W]; R];
         for (start, length) in blocks(self.k) {
             for from in (start..start + length).step_by(piece) {
                 let depth = piece.min(start + length - from);
                 let left = self.left.skip(0, from);
                 let part = Chain { k: depth, left, right: self.right.skip(0, from), ..self };
-                let panel = part.packed::<I, W>(&mut scratch);
+                let panel = part.packed::<I, W>();
                 let part = Chain { right: panel, ..part };
                 let step =
                     Step { first: from == start, last: from + depth == start + length, add: start > 0 };
@@ -209,17 +211,16 @@ impl<T: Product> Chain<T> {
     /// The panel as rows of `W` neighbours: in place if that is how it lies, else a copy with zeros for the
     /// columns that are missing.
     #[inline(always)]
-    fn packed<I: Isa, const W: usize>(self, scratch: &mut Scratch) -> Side<T> {
+    fn packed<I: Isa, const W: usize>(self) -> Side<T> {
         if self.right.own == 1 && self.cols == W {
             return self.right;
         }
-        let first = scratch.0.as_mut_ptr().cast::<T>();
         if size_of::<T>() == 8 {
-            self.copy::<I, W, 4>(first);
+            self.copy::<I, W, 4>(self.scratch);
         } else {
-            self.copy::<I, W, 8>(first);
+            self.copy::<I, W, 8>(self.scratch);
         }
-        Side { first, own: 1, depth: W as isize }
+        Side { first: self.scratch, own: 1, depth: W as isize }
     }
 
     #[inline(always)]

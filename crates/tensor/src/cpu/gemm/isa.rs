@@ -2,6 +2,7 @@
 //! `#[target_feature]` function, and the best one the machine has is chosen at run time. Everything below such a
 //! function must be `#[inline(always)]`.
 use super::{Product, Side, turn};
+use crate::cpu;
 
 /// What work may assume of the machine it is compiled for.
 pub(super) trait Isa {
@@ -33,7 +34,7 @@ macro_rules! isa {
         }
     };
 }
-isa!(Baseline, 16, cfg!(target_arch = "aarch64"), turn::plain);
+isa!(Base, 16, cfg!(target_arch = "aarch64"), turn::plain);
 #[cfg(target_arch = "x86_64")]
 isa!(Avx2, 32, true, turn::avx::square);
 #[cfg(target_arch = "x86_64")]
@@ -47,29 +48,22 @@ pub(super) trait Work {
 /// Runs `work` in the version for this machine.
 pub(super) fn dispatch(work: impl Work) {
     #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-        fn avx512(work: impl Work) {
-            work.run::<Avx512>();
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn avx2(work: impl Work) {
-            work.run::<Avx2>();
-        }
-        let avx2_too = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-        if avx2_too
-            && is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-        {
-            // SAFETY: every feature it is compiled with was found.
-            return unsafe { avx512(work) };
-        }
-        if avx2_too {
-            // SAFETY: every feature it is compiled with was found.
-            return unsafe { avx2(work) };
-        }
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+    fn avx512(work: impl Work) {
+        work.run::<Avx512>();
     }
-    work.run::<Baseline>();
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    fn avx2(work: impl Work) {
+        work.run::<Avx2>();
+    }
+    match cpu::isa() {
+        cpu::Isa::Base => work.run::<Base>(),
+        // SAFETY: this machine has the features.
+        #[cfg(target_arch = "x86_64")]
+        cpu::Isa::Avx2 => unsafe { avx2(work) },
+        // SAFETY: this machine has the features.
+        #[cfg(target_arch = "x86_64")]
+        cpu::Isa::Avx512 => unsafe { avx512(work) },
+    }
 }

@@ -107,14 +107,17 @@ fn same_bits<T: Sample>(shape: [usize; 4]) -> (Vec<T>, Vec<T>, Vec<T>) {
     let lay = |la, lb| (Matrices::new(&a, batch, m, k, la), Matrices::new(&b, batch, k, n, lb));
     let (x, y) = lay(Layout::Rows, Layout::Rows);
     let expected = with_threads(1, || run(shape, x.operand(), y.operand()));
-    for la in LAYOUTS {
-        for lb in LAYOUTS {
-            let (x, y) = lay(la, lb);
-            let threads = 1 + r.below(3);
-            let out = with_threads(threads, || run(shape, x.operand(), y.operand()));
-            let equal = out.iter().zip(&expected).all(|(x, y)| x.bits() == y.bits());
-            assert!(equal, "{shape:?} as {la:?}, {lb:?} on {threads} threads");
+    for (i, j) in (0..LAYOUTS.len()).flat_map(|i| (0..LAYOUTS.len()).map(move |j| (i, j))) {
+        // Of a large product a fifth of the pairs, or unoptimised tests would take minutes.
+        if batch * m * k * n > 1 << 16 && (i + j) % LAYOUTS.len() != 1 {
+            continue;
         }
+        let (la, lb) = (LAYOUTS[i], LAYOUTS[j]);
+        let (x, y) = lay(la, lb);
+        let threads = 1 + r.below(3);
+        let out = with_threads(threads, || run(shape, x.operand(), y.operand()));
+        let equal = out.iter().zip(&expected).all(|(x, y)| x.bits() == y.bits());
+        assert!(equal, "{shape:?} as {la:?}, {lb:?} on {threads} threads");
     }
     (a, b, expected)
 }
@@ -146,7 +149,7 @@ const EDGES: [usize; 12] = [1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 130];
 #[test]
 fn floats_in_every_layout() {
     let mut r = Random(1);
-    for _ in 0..120 {
+    for _ in 0..60 {
         let mut pick = || EDGES[r.below(EDGES.len())];
         let shape = [1, pick(), pick(), pick()];
         close_f32(shape);

@@ -1,0 +1,411 @@
+//! Order along an axis: where the largest element is, sorting, the first k, medians.
+//!
+//! Every operation here finds positions, which have no gradient; values are gathered from the operand by them. NaN
+//! counts as larger than every number, and 0 as equal to -0, as in PyTorch. Equal elements keep their order.
+use crate::Tensor;
+use crate::apply;
+use crate::call::{Call, View, ViewMut, by_dtype, for_chunks};
+use crate::dtype::{Element, I64};
+use crate::entry::Entry;
+use crate::error::{Error, ErrorKind, OrRaise};
+use crate::op::{Gradient, Kernel, Op, Saves, Spec, Specs};
+use crate::ops::reduce::{dropped, nonempty};
+use crate::record::{Context, Cotangents};
+use crate::shape::{self, Shape};
+use smallvec::smallvec;
+
+/// An integer that orders as `v` does. Those of types of up to four bytes are below 2^32.
+fn ascending<T: Element>(v: T) -> u64 {
+    match (T::DTYPE.is_float(), narrow::<T>()) {
+        (true, true) => {
+            let v = v.to_f64() as f32 + 0.0; // -0 becomes 0
+            let bits = v.to_bits();
+            u64::from(if v.is_nan() { u32::MAX } else { bits ^ (((bits as i32 >> 31) as u32) | 1 << 31) })
+        }
+        (true, false) => {
+            let v = v.to_f64() + 0.0;
+            let bits = v.to_bits();
+            if v.is_nan() { u64::MAX } else { bits ^ (((bits as i64 >> 63) as u64) | 1 << 63) }
+        }
+        (false, true) => (v.to_i64() + (1 << 31)) as u64,
+        (false, false) => v.to_i64() as u64 ^ 1 << 63,
+    }
+}
+const fn narrow<T: Element>() -> bool {
+    T::DTYPE.size() <= 4
+}
+/// An integer that is largest for NaN, then for the largest or the smallest element.
+pub(crate) fn key<T: Element>(v: T, largest: bool) -> u64 {
+    let k = ascending(v);
+    if largest || T::DTYPE.is_float() && v.to_f64().is_nan() { k } else { !k }
+}
+/// The size of an axis, and how far apart its elements are in row-major order.
+pub(crate) fn span(shape: &Shape, axis: usize) -> (usize, usize) {
+    (shape[axis], shape[axis + 1..].iter().product())
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Choice {
+    /// The first of the largest or smallest elements.
+    Extreme { largest: bool },
+    /// The first `count` in order.
+    First { count: usize, descending: bool },
+    /// Number `k` in ascending order, from 1.
+    Kth(usize),
+    /// The lower of the middle ones; NaN if any is.
+    Median,
+}
+/// Positions along an axis.
+#[derive(Debug)]
+struct Order {
+    name: &'static str,
+    axis: usize,
+    choice: Choice,
+}
+impl Op for Order {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
+        let mut shape = x[0].shape.clone();
+        let n = shape[self.axis];
+        let wrong = |what: String, right: String| Err(Error::new(self.name, ErrorKind::Index, format!("{what}; {right}")));
+        shape[self.axis] = match self.choice {
+            Choice::First { count, .. } if count > n => {
+                let what = format!("k is too large: {count} of {n} elements along axis {} of {shape}", self.axis);
+                return wrong(what, format!("k is at most {n}"));
+            }
+            Choice::Kth(k) if k == 0 || k > n => {
+                let what = format!("k is out of range: number {k} of {n} elements along axis {} of {shape}", self.axis);
+                return wrong(what, format!("k runs from 1 to {n}"));
+            }
+            Choice::First { count, .. } => count,
+            _ => {
+                nonempty(self.name, &shape, self.axis)?;
+                1
+            }
+        };
+        Ok(smallvec![Spec { shape, dtype: I64 }])
+    }
+    fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
+        let Order { axis, choice, .. } = *self;
+        Kernel::Call(Call::new(self.name, move |x, out| {
+            by_dtype!(x[0].dtype(), T => positions::<T>(&x[0], &mut out[0], axis, choice));
+        }))
+    }
+    fn gradient(&self) -> Gradient {
+        Gradient::None("positions are integers")
+    }
+    fn saves(&self, _: u64) -> Saves {
+        Saves::NOTHING
+    }
+    fn vjp(&self, _: &Context<'_>, _: &Tensor) -> Cotangents {
+        smallvec![]
+    }
+}
+
+fn positions<T: Element>(x: &View<'_>, out: &mut ViewMut<'_>, axis: usize, choice: Choice) {
+    let ((n, inner), count) = (span(x.shape(), axis), out.shape()[axis]);
+    let data = x.dense::<T>();
+    let work = n.max(1).ilog2() as usize * n / count.max(1) + 1;
+    let line = |i: usize| data[i / inner * n * inner + i % inner..].iter().step_by(inner).take(n).copied();
+    if inner == 1 {
+        return for_chunks(out.data::<i64>(), count, work, |i, part| choose(line(i), n, choice, part));
+    }
+    // Interleaved lines are found one after the other, then put in their places.
+    let mut found = vec![0; out.shape().numel()];
+    for_chunks(&mut found, count, work, |i, part| choose(line(i), n, choice, part));
+    for (i, part) in found.chunks(count.max(1)).enumerate() {
+        let places = out.data::<i64>()[i / inner * count * inner + i % inner..].iter_mut().step_by(inner);
+        places.zip(part).for_each(|(to, &p)| *to = p);
+    }
+}
+/// The chosen positions of a line of `n` elements.
+fn choose<T: Element>(line: impl Iterator<Item = T> + Clone, n: usize, choice: Choice, part: &mut [i64]) {
+    match choice {
+        Choice::Extreme { largest } => {
+            let keys = line.map(|v| key(v, largest)).enumerate();
+            let best = keys.reduce(|best, k| if k.1 > best.1 { k } else { best });
+            part[0] = best.map_or(0, |(i, _)| i as i64);
+        }
+        Choice::First { descending, .. } => order(line, n, descending, part, 0),
+        Choice::Kth(k) => order(line, n, false, part, k - 1),
+        Choice::Median => match line.clone().position(|v| v.to_f64().is_nan()) {
+            Some(i) => part[0] = i as i64,
+            None => order(line, n, false, part, (n - 1) / 2),
+        },
+    }
+}
+/// The positions of the elements from number `from` on in order, as many as `part` holds.
+fn order<T: Element>(line: impl Iterator<Item = T>, n: usize, descending: bool, part: &mut [i64], from: usize) {
+    if narrow::<T>() && u32::try_from(n).is_ok() {
+        let mask = if descending { u64::from(u32::MAX) } else { 0 };
+        let packed = line.zip(0..).map(|(v, i): (T, u64)| (ascending(v) ^ mask) << 32 | i).collect();
+        select(packed, part, from, |p: u64| i64::from(p as u32));
+    } else {
+        let mask = if descending { u64::MAX } else { 0 };
+        let packed = line.zip(0..).map(|(v, i): (T, u128)| u128::from(ascending(v) ^ mask) << 64 | i).collect();
+        select(packed, part, from, |p: u128| p as i64);
+    }
+}
+/// Sorts as much of `packed` as `part` asks for. No two are equal, so there is one order.
+fn select<P: Ord + Copy>(mut packed: Vec<P>, part: &mut [i64], from: usize, position: impl Fn(P) -> i64) {
+    let end = from + part.len();
+    if part.is_empty() {
+        return;
+    }
+    if from > 0 {
+        packed.select_nth_unstable(from);
+    }
+    if end < packed.len() {
+        packed[from..].select_nth_unstable(end - from - 1);
+    }
+    packed[from..end].sort_unstable();
+    part.iter_mut().zip(&packed[from..end]).for_each(|(to, &p)| *to = position(p));
+}
+
+impl Tensor {
+    /// Positions along `axis`, which keeps as many elements as are chosen.
+    #[track_caller]
+    fn order(&self, name: &'static str, axis: isize, choice: impl FnOnce(usize) -> Choice) -> Tensor {
+        let axis = shape::axis(name, axis, self.rank()).or_raise();
+        apply::op(Order { name, axis, choice: choice(self.shape()[axis]) }, &[self])
+    }
+    /// One position along `axis`, which disappears.
+    #[track_caller]
+    fn place(&self, name: &'static str, axis: isize, choice: Choice) -> Tensor {
+        self.order(name, axis, |_| choice).without(axis)
+    }
+    /// The element at one position along `axis`, and the position.
+    #[track_caller]
+    fn pick(&self, name: &'static str, axis: isize, choice: Choice) -> (Tensor, Tensor) {
+        let indices = self.order(name, axis, |_| choice);
+        (self.gather(axis, &indices), indices)
+    }
+    /// Without `axis`, whose size is 1.
+    #[track_caller]
+    fn without(&self, axis: isize) -> Tensor {
+        let axis = shape::axis("squeeze", axis, self.rank()).or_raise();
+        self.reshaped(&dropped(self.shape(), &[axis]))
+    }
+
+    /// Where the largest element along `axis` is, as `I64`: the first of equal ones, or the first NaN. The axis
+    /// disappears.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1.0f32, 3.0, 3.0], [4.0, 2.0, 0.0]]).argmax(1).to_vec::<i64>(), [1, 0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn argmax(&self, axis: isize) -> Tensor {
+        self.place("argmax", axis, Choice::Extreme { largest: true })
+    }
+    /// [`Tensor::argmax`] with the axis kept at size 1.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn argmax_keepdim(&self, axis: isize) -> Tensor {
+        self.order("argmax", axis, |_| Choice::Extreme { largest: true })
+    }
+    /// Where the smallest element along `axis` is, as `I64`: the first of equal ones, or the first NaN. The axis
+    /// disappears.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1.0f32, 3.0, 1.0], [4.0, 2.0, 0.0]]).argmin(1).to_vec::<i64>(), [0, 2]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn argmin(&self, axis: isize) -> Tensor {
+        self.place("argmin", axis, Choice::Extreme { largest: false })
+    }
+    /// [`Tensor::argmin`] with the axis kept at size 1.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn argmin_keepdim(&self, axis: isize) -> Tensor {
+        self.order("argmin", axis, |_| Choice::Extreme { largest: false })
+    }
+
+    /// The largest element along `axis`, which disappears, and its position as [`Tensor::argmax`] gives it.
+    /// PyTorch's `max(dim)`.
+    ///
+    /// *Gradient:* `g` at that one element; [`Tensor::amax`] shares it among ties.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let (values, indices) = Tensor::from([[1.0f32, 3.0], [4.0, 2.0]]).max_along(1);
+    /// assert_eq!((values.to_vec::<f32>(), indices.to_vec::<i64>()), (vec![3.0, 4.0], vec![1, 0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn max_along(&self, axis: isize) -> (Tensor, Tensor) {
+        let (values, indices) = self.max_along_keepdim(axis);
+        (values.without(axis), indices.without(axis))
+    }
+    /// [`Tensor::max_along`] with the axis kept at size 1.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn max_along_keepdim(&self, axis: isize) -> (Tensor, Tensor) {
+        self.pick("max_along", axis, Choice::Extreme { largest: true })
+    }
+    /// The smallest element along `axis`, which disappears, and its position as [`Tensor::argmin`] gives it.
+    /// PyTorch's `min(dim)`.
+    ///
+    /// *Gradient:* `g` at that one element; [`Tensor::amin`] shares it among ties.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let (values, indices) = Tensor::from([[1.0f32, 3.0], [4.0, 2.0]]).min_along(1);
+    /// assert_eq!((values.to_vec::<f32>(), indices.to_vec::<i64>()), (vec![1.0, 2.0], vec![0, 1]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn min_along(&self, axis: isize) -> (Tensor, Tensor) {
+        let (values, indices) = self.min_along_keepdim(axis);
+        (values.without(axis), indices.without(axis))
+    }
+    /// [`Tensor::min_along`] with the axis kept at size 1.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn min_along_keepdim(&self, axis: isize) -> (Tensor, Tensor) {
+        self.pick("min_along", axis, Choice::Extreme { largest: false })
+    }
+
+    /// The positions that put the elements along `axis` in order, as `I64`; see [`Tensor::sort`].
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Tensor::from([3.0f32, 1.0, 3.0, 2.0]).argsort(0, true).to_vec::<i64>(), [0, 2, 3, 1]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn argsort(&self, axis: isize, descending: bool) -> Tensor {
+        self.order("argsort", axis, |n| Choice::First { count: n, descending })
+    }
+    /// The elements along `axis` in order, and their positions. Equal elements keep their order; NaN counts as
+    /// larger than every number, so it is last, or first if `descending`.
+    ///
+    /// *Gradient:* `g` put back in the old order.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let (values, indices) = Tensor::from([3.0f32, 1.0, 2.0]).sort(0, false);
+    /// assert_eq!((values.to_vec::<f32>(), indices.to_vec::<i64>()), (vec![1.0, 2.0, 3.0], vec![1, 2, 0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn sort(&self, axis: isize, descending: bool) -> (Tensor, Tensor) {
+        let indices = self.order("sort", axis, |n| Choice::First { count: n, descending });
+        (self.gather(axis, &indices), indices)
+    }
+    /// The `k` largest or smallest elements along `axis`, in order from there, and their positions. Of equal
+    /// elements the first are taken; NaN counts as larger than every number.
+    ///
+    /// *Gradient:* `g` at the elements that were taken.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let (values, indices) = Tensor::from([3.0f32, 1.0, 4.0]).topk(2, 0, true);
+    /// assert_eq!((values.to_vec::<f32>(), indices.to_vec::<i64>()), (vec![4.0, 3.0], vec![2, 0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis or it has fewer than `k` elements.
+    #[track_caller]
+    pub fn topk(&self, k: usize, axis: isize, largest: bool) -> (Tensor, Tensor) {
+        let indices = self.order("topk", axis, |_| Choice::First { count: k, descending: largest });
+        (self.gather(axis, &indices), indices)
+    }
+    /// Element number `k` in ascending order along `axis`, which disappears, and its position. `k` counts from 1.
+    ///
+    /// *Gradient:* `g` at that element.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let (value, index) = Tensor::from([3.0f32, 1.0, 4.0]).kthvalue(2, 0);
+    /// assert_eq!((value.item(), index.item()), (3.0, 0.0));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, or `k` is 0 or more than it has elements.
+    #[track_caller]
+    pub fn kthvalue(&self, k: usize, axis: isize) -> (Tensor, Tensor) {
+        let (values, indices) = self.kthvalue_keepdim(k, axis);
+        (values.without(axis), indices.without(axis))
+    }
+    /// [`Tensor::kthvalue`] with the axis kept at size 1.
+    ///
+    /// # Panics
+    /// If there is no such axis, or `k` is 0 or more than it has elements.
+    #[track_caller]
+    pub fn kthvalue_keepdim(&self, k: usize, axis: isize) -> (Tensor, Tensor) {
+        self.pick("kthvalue", axis, Choice::Kth(k))
+    }
+    /// The median along `axis`, which disappears, and its position: of an even number of elements the lower of the
+    /// two middle ones; NaN if any is.
+    ///
+    /// *Gradient:* `g` at that element.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Tensor::from([4.0f32, 1.0, 3.0, 2.0]).median(0).0.item(), 2.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn median(&self, axis: isize) -> (Tensor, Tensor) {
+        let (values, indices) = self.median_keepdim(axis);
+        (values.without(axis), indices.without(axis))
+    }
+    /// [`Tensor::median`] with the axis kept at size 1.
+    ///
+    /// # Panics
+    /// If there is no such axis or it has no elements.
+    #[track_caller]
+    pub fn median_keepdim(&self, axis: isize) -> (Tensor, Tensor) {
+        self.pick("median", axis, Choice::Median)
+    }
+}
+
+/// Values and positions as the outputs of a recorded case.
+pub(crate) fn pair((values, indices): (Tensor, Tensor)) -> Vec<Tensor> {
+    vec![values, indices]
+}
+/// These operators as the reference cases call them.
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry::new("argmax", |x, a| {
+        let axis = a.int("dim");
+        vec![if a.bool_or("keepdim", false) { x[0].argmax_keepdim(axis) } else { x[0].argmax(axis) }]
+    }),
+    Entry::new("argmin", |x, a| {
+        let axis = a.int("dim");
+        vec![if a.bool_or("keepdim", false) { x[0].argmin_keepdim(axis) } else { x[0].argmin(axis) }]
+    }),
+    Entry::new("sort", |x, a| pair(x[0].sort(a.int("dim"), a.bool_or("descending", false)))),
+    Entry::new("argsort", |x, a| vec![x[0].argsort(a.int("dim"), a.bool_or("descending", false))]),
+    Entry::new("topk", |x, a| {
+        let largest = a.bool_or("largest", true);
+        pair(x[0].topk(a.int("k").unsigned_abs(), a.int("dim"), largest))
+    }),
+];

@@ -1,0 +1,111 @@
+//! Sliding windows over one axis, and their sum back into it.
+use super::lines::{PART, Plus};
+use crate::Tensor;
+use crate::apply;
+use crate::call::{Call, View, by_dtype, for_chunks};
+use crate::error::{Error, ErrorKind, OrRaise, raise};
+use crate::layout::Layout;
+use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::record::{Context, Cotangents};
+use crate::shape;
+use smallvec::smallvec;
+
+/// Windows of `size` positions along `axis`, `step` apart.
+#[derive(Clone, Copy, Debug)]
+struct Windows {
+    axis: usize,
+    size: usize,
+    step: usize,
+}
+impl Op for Windows {
+    fn name(&self) -> &'static str {
+        "unfold"
+    }
+    fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
+        let to = Layout::dense(x[0].shape.clone()).windows(self.axis, self.size, self.step, 1).shape;
+        Ok(smallvec![Spec { shape: shape::countable("unfold", to)?, dtype: x[0].dtype }])
+    }
+    fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
+        let Windows { axis, size, step } = *self;
+        Kernel::View(Box::new(move |l| Some(l.windows(axis, size, step, 1))))
+    }
+    fn saves(&self, _: u64) -> Saves {
+        Saves::NOTHING
+    }
+    fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
+        smallvec![apply::op(Overlap { windows: *self, to: cx.shape(0)[self.axis] }, &[g]).into()]
+    }
+}
+/// The sum of all windows at their places, over an axis of size `to`.
+#[derive(Debug)]
+struct Overlap {
+    windows: Windows,
+    to: usize,
+}
+impl Op for Overlap {
+    fn name(&self) -> &'static str {
+        "fold"
+    }
+    fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
+        let mut to = x[0].shape.clone();
+        to.remove(x[0].shape.rank() - 1);
+        to[self.windows.axis] = self.to;
+        Ok(smallvec![Spec { shape: to, dtype: x[0].dtype }])
+    }
+    fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
+        let (windows, n, dtype) = (self.windows, self.to, x[0].dtype);
+        Kernel::Call(Call::new("fold", move |x, out| {
+            by_dtype!(dtype, T => overlap::<T>(&x[0], windows, n, out[0].data()));
+        }))
+    }
+    fn saves(&self, _: u64) -> Saves {
+        Saves::NOTHING
+    }
+    fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
+        smallvec![apply::op(self.windows, &[g]).into()]
+    }
+}
+fn overlap<T: Plus>(x: &View<'_>, Windows { axis, size, step }: Windows, n: usize, out: &mut [T]) {
+    let count = x.shape()[axis];
+    let width: usize = x.shape()[axis + 1..x.shape().rank() - 1].iter().product();
+    let x = x.dense::<T>();
+    let lines = (PART / width.max(1)).max(1);
+    for_chunks(out, lines * width, size.div_ceil(step), |chunk, part| {
+        for (l, line) in part.chunks_mut(width).enumerate() {
+            let (outer, at) = ((chunk * lines + l) / n, (chunk * lines + l) % n);
+            // The windows that hold this position.
+            let (first, last) = ((at + 1).saturating_sub(size).div_ceil(step), (at / step + 1).min(count));
+            for (t, to) in line.iter_mut().enumerate() {
+                let element = |w: usize| x[((outer * count + w) * width + t) * size + at - w * step];
+                let sum = (first..last).fold(T::from_f64(0.0).widen(), |sum, w| T::plus(sum, element(w)));
+                *to = T::narrow(sum);
+            }
+        }
+    });
+}
+
+impl Tensor {
+    /// Sliding windows along an axis, without copying: `axis` counts them, a new last axis runs within one.
+    ///
+    /// Windows begin `step` apart; what is left at the end is not shown. *Gradient:* the sum of `g` over the windows
+    /// that show an element.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let x = Tensor::from([1.0f32, 2.0, 3.0]);
+    /// assert_eq!(x.unfold(0, 2, 1).to_vec::<f32>(), [1.0, 2.0, 2.0, 3.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis, `size` or `step` is 0, or `size` is above that of the axis.
+    #[track_caller]
+    pub fn unfold(&self, axis: isize, size: usize, step: usize) -> Tensor {
+        let axis = shape::axis("unfold", axis, self.rank()).or_raise();
+        if size == 0 || step == 0 || size > self.shape()[axis] {
+            let given = format!("windows of {size} every {step} on axis {axis} of shape {}", self.shape());
+            let right = "both must be at least 1, and a window no longer than the axis";
+            raise(Error::new("unfold", ErrorKind::Value, format!("windows do not fit: {given}; {right}")));
+        }
+        apply::op(Windows { axis, size, step }, &[self])
+    }
+}
