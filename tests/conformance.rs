@@ -14,6 +14,8 @@ mod layout;
 mod malformed;
 #[path = "conformance/operator.rs"]
 mod operator;
+#[path = "conformance/reference.rs"]
+mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ use retrograd::{eager, grad_recorded};
 use crate::case::{Array, Case, Data};
 use crate::compare::{Bar, close, coordinates, same_bits};
 use crate::layout::{Layout, Precision, expanded, tensor};
+use crate::reference::exact;
 
 /// What became of the checks of a case.
 #[derive(Debug, Default)]
@@ -182,12 +183,12 @@ impl Subject<'_> {
         if let Some(bar) = bars.first {
             report.note(&self.named("values"), self.values(&run.outputs, bar));
             if self.case.grads.iter().any(Option::is_some) {
-                let outcome = self.gradients(&run.first, &self.case.grads, bar, 1.0);
+                let outcome = self.gradients(&run.first, &self.first(1.0), bar);
                 report.note(&self.named("first gradients"), outcome);
             }
         }
         if let (Some(bar), Some(second)) = (bars.second, &self.case.second) {
-            let outcome = self.gradients(&run.second, &second.grads, bar, 1.0);
+            let outcome = self.gradients(&run.second, &second.grads, bar);
             report.note(&self.named("second gradients"), outcome);
         }
         Some(run)
@@ -211,20 +212,19 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// Compares `got` with `times` the recorded gradients.
-    fn gradients(
-        &self,
-        got: &[Option<Tensor>],
-        want: &[Option<Array>],
-        bar: Bar,
-        times: f64,
-    ) -> Result<(), String> {
+    /// The first gradients of the reference, `times` as large.
+    fn first(&self, times: f64) -> Vec<Option<Array>> {
+        let grads = self.case.grads.iter().map(Option::as_ref);
+        grads.map(|grad| grad.map(|grad| scaled(&exact(self.case, grad), times))).collect()
+    }
+
+    fn gradients(&self, got: &[Option<Tensor>], want: &[Option<Array>], bar: Bar) -> Result<(), String> {
         for (index, (got, want)) in got.iter().zip(want).enumerate() {
             let Some(want) = want else { continue };
             let named = |error: String| format!("input {index}: {error}");
             let got = got.as_ref().ok_or_else(|| named("no gradient; the reference has one".to_owned()))?;
             let skip = self.near_ties(index);
-            close(got, &scaled(want, times), bar, skip.as_deref()).map_err(named)?;
+            close(got, want, bar, skip.as_deref()).map_err(named)?;
         }
         Ok(())
     }
@@ -243,7 +243,7 @@ impl Subject<'_> {
             taken(&sum.expect("a case with gradients has cotangents"), &leaves)
         })?;
         let bar = Bar { absolute: 2.0 * bar.absolute, relative: bar.relative };
-        self.gradients(&grads, &self.case.grads, bar, 2.0)
+        self.gradients(&grads, &self.first(2.0), bar)
     }
 
     /// Inputs that are expanded views against the same inputs written out.

@@ -66,6 +66,15 @@ pub(crate) enum Kind {
     /// A reduction.
     Fold { red: Red, over: Over },
 }
+impl Kind {
+    /// Instructions of its own.
+    fn work(&self) -> u64 {
+        match self {
+            Kind::Map { expr, .. } => expr.work.max(1) as u64,
+            _ => 1,
+        }
+    }
+}
 /// The elements that a reduction combines, of an operand seen as `[outer, len, inner]`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Over {
@@ -169,10 +178,7 @@ impl Value {
     /// with it is computed here.
     pub(crate) fn pending(kind: Kind, dtype: DType, shape: Shape, args: SmallVec<[Arg; 3]>) -> Held {
         let (space, sink) = join(&kind, &shape, &args);
-        let own = match &kind {
-            Kind::Map { expr, .. } => expr.work.max(1) as u64,
-            _ => 1,
-        };
+        let own = kind.work();
         let size = (space.n * dtype.size()) as u64 >> 10;
         let cost = settle_cost(own, size, &args);
         let value = Value::make(dtype, shape, space, sink, Cell::pending(Pending { kind, args }, cost));
@@ -285,29 +291,57 @@ fn join_fold(over: Over, x: &Held) -> (Space, bool) {
 
 /// Instructions and KiB read of a new value, packed; forces the dearest operand until it is within the caps.
 fn settle_cost(own: u64, size: u64, args: &[Arg]) -> u64 {
+    let dear = |c: Cost| c.instructions > MAX_INSTRUCTIONS || (c.kib > FREE_KIB && c.kib > MAX_READ_RATIO * size);
     loop {
-        let (mut instructions, mut read, mut worst) = (own, 0, None::<(u64, &Held)>);
+        let (mut cost, mut worst) = (Cost { instructions: own, kib: 0 }, None::<(u64, &Held)>);
         for (i, v) in values(args).enumerate() {
             if values(args).take(i).any(|w| w.is(v)) {
                 continue; // the same operand twice is computed once
             }
             let c = v.cell.cost();
             if c == 0 {
-                read += v.kib();
+                cost.kib += v.kib();
                 continue;
             }
-            instructions += c & u64::from(u32::MAX);
-            read += c >> 32;
+            cost.instructions += c & u64::from(u32::MAX);
+            cost.kib += c >> 32;
             if worst.is_none_or(|(w, _)| c > w) {
                 worst = Some((c, v));
             }
         }
-        let dear = instructions > MAX_INSTRUCTIONS || (read > FREE_KIB && read > MAX_READ_RATIO * size);
         match worst {
-            Some((_, v)) if dear => v.force(),
-            _ => return instructions | read << 32,
+            // The sum counts what operands share once for each; before anything is forced, count it once.
+            Some(_) if dear(cost) => cost = exact_cost(own, args),
+            _ => {}
+        }
+        match worst {
+            Some((_, v)) if dear(cost) => v.force(),
+            _ => return cost.instructions | cost.kib << 32,
         }
     }
+}
+#[derive(Clone, Copy)]
+struct Cost {
+    instructions: u64,
+    kib: u64,
+}
+/// The cost of `own` instructions over `args`, every pending value below counted once.
+fn exact_cost(own: u64, args: &[Arg]) -> Cost {
+    let mut cost = Cost { instructions: own, kib: 0 };
+    let mut seen: SmallVec<[u64; 64]> = SmallVec::new();
+    let mut stack: SmallVec<[Arc<Value>; 64]> = values(args).map(|v| v.0.clone()).collect();
+    while let Some(v) = stack.pop() {
+        let Err(at) = seen.binary_search(&v.id) else { continue };
+        seen.insert(at, v.id);
+        match v.cell.lock() {
+            None => cost.kib += v.kib(),
+            Some(g) => {
+                cost.instructions += g.recipe().kind.work();
+                stack.extend(values(&g.recipe().args).map(|v| v.0.clone()));
+            }
+        }
+    }
+    cost
 }
 
 thread_local! { static OWED: RefCell<(u64, Vec<(u64, std::sync::Weak<Value>)>)> = const { RefCell::new((0, vec![])) }; }

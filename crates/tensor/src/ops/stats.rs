@@ -183,12 +183,70 @@ impl Tensor {
         rounded(root(&apply::op(Var { axes, to, correction }, &[&widened(self)])), self.dtype())
     }
 
+    /// The norm of order `ord` of the vectors along `axes`: (sum of |x|^ord)^(1/ord).
+    ///
+    /// Order infinity is the largest magnitude, -infinity the smallest, 0 the number of elements other than 0. All
+    /// of `axes` together make one vector, flattened. PyTorch's `linalg.vector_norm`.
+    ///
+    /// *Gradient:* g |x|^(ord-1) sign(x) / norm^(ord-1); 0 where the norm is 0, and at elements that are 0. Order 0:
+    /// 0. Infinite orders share `g` among ties.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let x = Tensor::from([[3.0f32, -4.0], [0.0, 2.0]]);
+    /// assert_eq!(x.vector_norm(2.0, 1).to_vec::<f32>(), [5.0, 2.0]);
+    /// assert_eq!(x.vector_norm(f64::INFINITY, ()).item(), 4.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If the elements are not floats, an axis does not exist or is named twice, or `ord` is infinite and an axis
+    /// has no elements.
+    #[track_caller]
+    pub fn vector_norm(&self, ord: impl Into<f64>, axes: impl IntoAxes) -> Tensor {
+        let (axes, to) = reducing("vector_norm", self, axes, false);
+        self.norm_over(ord.into(), axes, &to)
+    }
+    /// [`Tensor::vector_norm`] with the reduced axes kept at size 1.
+    ///
+    /// # Panics
+    /// If the elements are not floats, an axis does not exist or is named twice, or `ord` is infinite and an axis
+    /// has no elements.
+    #[track_caller]
+    pub fn vector_norm_keepdim(&self, ord: impl Into<f64>, axes: impl IntoAxes) -> Tensor {
+        let (axes, to) = reducing("vector_norm", self, axes, true);
+        self.norm_over(ord.into(), axes, &to)
+    }
+    #[track_caller]
+    fn norm_over(&self, ord: f64, axes: AxisVec, to: &Shape) -> Tensor {
+        floats("vector_norm", self.dtype()).or_raise();
+        let x = widened(self);
+        let norm = if ord == f64::INFINITY {
+            x.abs().amax_keepdim(&axes[..]).reshaped(to)
+        } else if ord == f64::NEG_INFINITY {
+            x.abs().amin_keepdim(&axes[..]).reshaped(to)
+        } else if ord == 0.0 {
+            x.map(|x| x.eq(0.0).where_(0.0, 1.0)).summed(axes, to.clone())
+        } else if ord == 1.0 {
+            x.abs().summed(axes, to.clone())
+        } else if ord == 2.0 {
+            root(&x.map(|x| x * x).summed(axes, to.clone()))
+        } else {
+            power(&power(&x.abs(), ord).summed(axes, to.clone()), 1.0 / ord)
+        };
+        rounded(norm, self.dtype())
+    }
 }
 /// Square root with gradient 0 at 0.
 #[track_caller]
 fn root(x: &Tensor) -> Tensor {
     x.map(|x| x.eq(0.0).where_(0.0, x.sqrt()))
 }
+/// A power of something not negative, with gradient 0 at 0.
+#[track_caller]
+fn power(x: &Tensor, p: f64) -> Tensor {
+    x.map(|x| x.eq(0.0).where_(0.0_f64.powf(p), x.pow(p)))
+}
+
 /// These operators as the reference cases call them.
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::new("mean", |x, a| twin(a, || x[0].mean(dims(a)), || x[0].mean_keepdim(dims(a)))),
@@ -199,5 +257,9 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry::new("std", |x, a| {
         let c = a.int_or("correction", 1).unsigned_abs();
         twin(a, || x[0].std(dims(a), c), || x[0].std_keepdim(dims(a), c))
+    }),
+    Entry::new("vector_norm", |x, a| {
+        let p = a.f64_or("ord", 2.0);
+        twin(a, || x[0].vector_norm(p, dims(a)), || x[0].vector_norm_keepdim(p, dims(a)))
     }),
 ];
