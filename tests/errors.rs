@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use retrograd::prelude::*;
-use retrograd::{attempt, grad};
+use retrograd::{ErrorKind, PadMode};
 
 /// A wrong call, the line where the row starts, and the message that the call must give.
 struct Row {
@@ -61,7 +61,7 @@ const SHAPES: &[Row] = &[
     row!(t([2, 2, 3]).matmul(t([3, 3, 2])), ""),
     row!(t([2, 3]).linear(&t([4, 2]), None), ""),
     row!(t([3]).dot(t([4])), ""),
-    row!(t([2, 3]).einsum("ij,jk->ik", &[&t([4, 2])]), ""),
+    row!(Tensor::einsum("ij,jk->ik", &[&t([2, 3]), &t([4, 2])]), ""),
     row!(t([3]).scatter(0, &indices([0, 1]), &t([3])), ""),
     row!(t([2, 3]).pad(&[(0, 1)], PadMode::Constant(0.0)), ""),
     row!(t([3]).pad(&[(3, 0)], PadMode::Reflect), ""),
@@ -128,7 +128,7 @@ const VALUES: &[Row] = &[
     row!(t([3]).slice(0, 0, 3, 0), ""),
     row!(t([3]).chunk(0, 0), ""),
     row!(indices([1, 2]) / 0, ""),
-    row!(Tensor::cat(&[], 0), ""),
+    row!(Tensor::cat::<Tensor>(&[], 0), ""),
     row!(Tensor::arange(0.0, 1.0, 0.0), ""),
 ];
 

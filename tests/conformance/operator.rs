@@ -248,17 +248,30 @@ impl Subject<'_> {
 
     /// Inputs that are expanded views against the same inputs written out.
     fn broadcast(&self) -> Result<(), String> {
-        let (mut views, mut written) = (Vec::new(), Vec::new());
-        for array in &self.case.inputs {
-            let (view, copy) = expanded(array, self.precision).unwrap_or_else(|| {
-                let plain = tensor(array, self.precision, Layout::Contiguous);
-                (plain.clone(), plain)
-            });
-            views.push(view);
-            written.push(copy);
+        let (mut views, mut written) = self.expanded(true);
+        // Masks may decide the shape of the output, and then do not fit the recorded cotangents.
+        if !guarded(|| self.has_recorded_shapes(&self.call(&written)))? {
+            (views, written) = self.expanded(false);
         }
         let views = guarded(|| self.run(&views))?;
         views.same_as(&guarded(|| self.run(&written))?)
+    }
+
+    /// Every input as an expanded view, and written out. Real ones alone, or the others too.
+    fn expanded(&self, others: bool) -> (Vec<Tensor>, Vec<Tensor>) {
+        let pairs = self.case.inputs.iter().map(|array| {
+            let expands = others || matches!(array.data, Data::Real(_));
+            let pair = if expands { expanded(array, self.precision) } else { None };
+            pair.unwrap_or_else(|| {
+                let plain = tensor(array, self.precision, Layout::Contiguous);
+                (plain.clone(), plain)
+            })
+        });
+        pairs.unzip()
+    }
+
+    fn has_recorded_shapes(&self, outputs: &[Tensor]) -> bool {
+        outputs.iter().zip(&self.case.outputs).all(|(got, want)| got.shape()[..] == want.shape[..])
     }
 
     /// In f32, the elements of the gradient of input `index` that a tie decides, or what is one after rounding.

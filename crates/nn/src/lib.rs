@@ -79,3 +79,28 @@ pub use functional::loss::ENTRIES;
 pub mod derive_support {
     pub use crate::module::{Module, Slot, SlotMut, join};
 }
+
+/// What a program that trains a network usually needs; part of the facade's prelude.
+pub mod prelude {
+    pub use crate::chart::{Chart, save_svg};
+    pub use crate::data::{self, Dataset, Split};
+    pub use crate::functional::loss::{
+        Bce, BceWithLogits, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, Nll, PoissonNll,
+        Reduction, SmoothL1, TripletMargin,
+    };
+    pub use crate::init::{self, Fan, Nonlinearity};
+    pub use crate::layers::{
+        Celu, Dropout, Elu, Flatten, Forward, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, Identity,
+        LeakyRelu, Linear, LogSigmoid, LogSoftmax, Mish, Relu, Relu6, Selu, Sequential, Sigmoid, Silu,
+        Softmax, Softplus, Softsign, Tanh,
+    };
+    pub use crate::metrics::{ConfusionMatrix, accuracy};
+    pub use crate::module::{Mode, StateDict};
+    pub use crate::optim::{
+        Adam, AdamW, ClipNorm, Optimizer, Sgd, Unused, clip_grad_norm, clip_grad_norm_with, clip_grad_value,
+    };
+    pub use crate::param::{Buffer, Param};
+    pub use crate::train::Progress;
+    // The trait and its derive macro.
+    pub use crate::Module;
+}

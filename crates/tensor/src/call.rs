@@ -14,6 +14,8 @@ use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
 mod product;
+mod random;
+pub(crate) use random::{Random, dropout, random};
 pub(crate) use product::product;
 
 /// A named loop over operands in memory.

@@ -32,7 +32,7 @@ pub struct Elementwise {
     pub(crate) expr: OnceLock<Arc<Expr>>,
 }
 /// A rewrite of an operation over constants: operands, and the values of those that are constant.
-pub type Simplify = fn(&[Scalar], &[Option<f64>]) -> Option<Scalar>;
+pub(crate) type Simplify = fn(&[Scalar], &[Option<f64>]) -> Option<Scalar>;
 
 /// Operand and result types of an elementwise operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,7 +94,7 @@ impl fmt::Debug for Elementwise {
     }
 }
 /// No rewrite.
-pub fn keep(_: &[Scalar], _: &[Option<f64>]) -> Option<Scalar> {
+pub(crate) fn keep(_: &[Scalar], _: &[Option<f64>]) -> Option<Scalar> {
     None
 }
 
@@ -188,7 +188,10 @@ macro_rules! elementwise {
     (@formula float $F:ident ($($x:ident),+) $body:expr, [$($is_far:expr, $far:expr)?]) => {
         impl $crate::cpu::map::Float<{ [$(stringify!($x)),+].len() }> for $F {
             #[inline(always)]
-            fn map<T: $crate::cpu::lane::Real>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> T { $body }
+            fn map<T: $crate::cpu::lane::Real>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> T {
+                let _ = ($($x,)+);
+                $body
+            }
             elementwise!(@far ($($x),+) $($is_far, $far)?);
         }
     };
@@ -214,6 +217,7 @@ macro_rules! elementwise {
     };
     (@methods $( $(#[$doc:meta])* $NAME:ident $name:ident ($($x:ident),+); )*) => {
         impl $crate::Tensor { $( elementwise!(@tensor $(#[$doc])* $NAME $name $($x)+); )* }
+        #[allow(clippy::should_implement_trait, reason = "the traits are implemented too; methods read on in a chain")]
         impl $crate::Scalar { $( elementwise!(@scalar $NAME $name $($x)+); )* }
     };
     (@tensor $(#[$doc:meta])* $NAME:ident $name:ident $a:ident) => {

@@ -1,6 +1,7 @@
 //! Tensor values, lazily fused kernels and the table of operations of retrograd.
 #![allow(missing_docs)]
 mod apply;
+mod approx;
 mod backend;
 mod buffer;
 pub mod call;
@@ -16,6 +17,8 @@ mod fuse;
 #[doc(hidden)]
 pub mod hidden;
 pub mod index;
+#[cfg(feature = "ndarray")]
+mod interop;
 pub mod layout;
 pub mod memory;
 mod map;
@@ -25,6 +28,7 @@ mod operand;
 mod ops;
 mod plan;
 mod record;
+mod rng;
 mod scalar;
 pub mod shape;
 mod tensor;
@@ -39,6 +43,7 @@ pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
 pub use ops::pad::PadMode;
 pub use ops::join::{cat, meshgrid, stack, where_};
+pub use rng::Rng;
 pub use record::{Context, Cotangent, Cotangents};
 pub use scalar::Scalar;
 pub use shape::{IntoAxes, IntoDims, IntoShape, Shape};

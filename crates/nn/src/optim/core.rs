@@ -1,7 +1,7 @@
 //! What optimizers share: the parameters they were made for, their state, and the step around a formula.
 
 use super::Unused;
-use crate::module::{Module, SlotMut, StateDict};
+use crate::module::{Module, SlotMut, StateDict, join};
 use crate::param::Param;
 use retrograd_autograd::{Differentiate, Gradients, Missing};
 use retrograd_tensor::{
@@ -148,9 +148,9 @@ impl Core {
         let mut dict = StateDict::new();
         for Known { name, state, .. } in self.params.values() {
             let Some(state) = state else { continue };
-            dict.insert(format!("{name}.step"), Tensor::from(state.steps as i64));
+            dict.insert(join(name, "step").into_owned(), Tensor::from(state.steps as i64));
             for (moment, value) in moments.iter().zip(&state.moments) {
-                dict.insert(format!("{name}.{moment}"), value.clone());
+                dict.insert(join(name, moment).into_owned(), value.clone());
             }
         }
         dict
@@ -162,7 +162,7 @@ impl Core {
         let mut states = BTreeMap::new();
         let mut used = 0;
         for (&id, known) in &self.params {
-            let names = ["step"].iter().chain(moments).map(|part| format!("{}.{part}", known.name));
+            let names = ["step"].iter().chain(moments).map(|part| join(&known.name, part).into_owned());
             let entries: Vec<(String, Option<&Tensor>)> =
                 names.map(|name| (name.clone(), dict.get(&name))).collect();
             let given = entries.iter().filter(|(_, value)| value.is_some()).count();

@@ -10,10 +10,10 @@ use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 /// divisor is refused when the operation is recorded).
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 #[repr(transparent)]
-pub struct V<T, const F: bool>(pub(crate) T);
+pub(crate) struct V<T, const F: bool>(pub(crate) T);
 
 /// What every element type can do in a formula.
-pub trait Num:
+pub(crate) trait Num:
     Copy
     + PartialEq
     + PartialOrd
@@ -44,6 +44,12 @@ pub trait Num:
     #[inline(always)]
     fn is_nan(self) -> bool {
         self != self
+    }
+    /// Whether this is neither infinite nor NaN.
+    #[expect(clippy::eq_op, reason = "an infinity differs from itself by NaN")]
+    #[inline(always)]
+    fn is_finite(self) -> bool {
+        !(self - self).is_nan()
     }
     /// The larger; NaN if either is.
     #[inline(always)]
@@ -142,7 +148,7 @@ num!(f32 f64 i64 i32 u8);
 macro_rules! real {
     ($($(#[$doc:meta])* $f:ident ( $($a:ident),* );)*) => {
         /// What floating elements can do in a formula, besides [`Num`]. Accuracy is `vmath`'s.
-        pub trait Real: Num {
+        pub(crate) trait Real: Num {
             /// Whether `sin`, `cos` and `tan` of this are right only as the calls below.
             fn trig_is_large(self) -> bool;
             $( $(#[$doc])* fn $f(self $(, $a: Self)*) -> Self; )*

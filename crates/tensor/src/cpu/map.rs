@@ -10,15 +10,15 @@ use half::{bf16, f16};
 
 /// Destination, up to three sources, element count. All valid for `n` elements of the types that the kernel was
 /// picked for; the destination overlaps no source.
-pub type BlockFn = unsafe fn(*mut u8, *const u8, *const u8, *const u8, usize);
+pub(crate) type BlockFn = unsafe fn(*mut u8, *const u8, *const u8, *const u8, usize);
 
 /// A formula for every numeric type.
-pub trait Arith<const N: usize> {
+pub(crate) trait Arith<const N: usize> {
     /// The result for one element.
     fn map<T: Num>(x: [T; N]) -> T;
 }
 /// A formula for floats.
-pub trait Float<const N: usize> {
+pub(crate) trait Float<const N: usize> {
     /// Whether `map` is right only where [`Float::is_far`] is false.
     const FAR: bool = false;
     /// The result for one element.
@@ -35,12 +35,12 @@ pub trait Float<const N: usize> {
     }
 }
 /// A comparison.
-pub trait Test<const N: usize> {
+pub(crate) trait Test<const N: usize> {
     /// The answer for one element.
     fn test<T: Num>(x: [T; N]) -> bool;
 }
 /// A formula over truth values.
-pub trait Logic<const N: usize> {
+pub(crate) trait Logic<const N: usize> {
     /// The result for one element.
     fn map(x: [bool; N]) -> bool;
 }
@@ -137,7 +137,7 @@ per_isa!(kernels);
 macro_rules! pick {
     ($($name:ident[$tr:ident $arity:literal: $($d:ident $t:ty),*];)*) => {$(
         /// The kernel of formula `K` for operands of this type, if it has one.
-        pub fn $name<K: $tr<$arity>>(dtype: DType) -> Option<BlockFn> {
+        pub(crate) fn $name<K: $tr<$arity>>(dtype: DType) -> Option<BlockFn> {
             Some(match dtype { $($d => by_isa!($name::<K, $t>),)* _ => return None })
         }
     )*};
@@ -153,15 +153,16 @@ pick! {
     test2[Test 2: F32 f32, F64 f64, I64 i64, I32 i32, U8 u8, Bool u8];
 }
 /// The kernel of a one-operand formula over truth values.
-pub fn logic1<K: Logic<1>>(dtype: DType) -> Option<BlockFn> {
+pub(crate) fn logic1<K: Logic<1>>(dtype: DType) -> Option<BlockFn> {
     (dtype == Bool).then_some(logic1_block::<K>)
 }
 /// The kernel of a two-operand formula over truth values.
-pub fn logic2<K: Logic<2>>(dtype: DType) -> Option<BlockFn> {
+pub(crate) fn logic2<K: Logic<2>>(dtype: DType) -> Option<BlockFn> {
     (dtype == Bool).then_some(logic2_block::<K>)
 }
 /// # Safety
 /// See [`BlockFn`].
+#[allow(clippy::multiple_unsafe_ops_per_block, reason = "the same promise covers every slice of the one loop")]
 unsafe fn logic1_block<K: Logic<1>>(d: *mut u8, a: *const u8, _b: *const u8, _c: *const u8, n: usize) {
     // SAFETY: the contract of `BlockFn`.
     let (d, a) = unsafe { (dst::<bool>(d, n), src::<bool>(a, n)) };

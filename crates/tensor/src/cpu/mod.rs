@@ -6,6 +6,7 @@ pub(crate) mod lane;
 pub(crate) mod load;
 pub(crate) mod map;
 pub(crate) mod pool;
+pub(crate) mod random;
 pub(crate) mod run;
 pub(crate) mod vmath;
 

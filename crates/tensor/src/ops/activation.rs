@@ -1,7 +1,9 @@
 //! Activations of neural networks, each one operation with PyTorch's values and gradients at the kinks.
-use crate::Tensor;
+use crate::apply;
 use crate::elementwise::elementwise;
+use crate::entry::Entry;
 use crate::ops::compare::select;
+use crate::{Scalar, Tensor};
 use std::f64::consts::FRAC_1_SQRT_2;
 
 /// `1 / sqrt(2 * pi)`: the density of the normal distribution at 0.
@@ -60,21 +62,6 @@ elementwise! { (o, g)
     /// If the shapes do not broadcast or the float types differ.
     ELU: float elu(x, alpha) = if x > T::lit(0.0) { x } else { alpha * x.expm1() };
         [select(x.gt(0.0), g, (g * alpha).gate(x.exp())), select(x.gt(0.0), 0.0, g).gate(x.expm1())]; Real;
-    /// `x` above 0, else `alpha * (exp(x / alpha) - 1)`, smooth for every `alpha`. Integers become `F32`.
-    ///
-    /// *Gradient:* `g` above 0, else `g * exp(x / alpha)`; for `alpha` that of the formula.
-    ///
-    /// ```
-    /// use retrograd_tensor::Tensor;
-    /// assert_eq!(Tensor::from([f32::NEG_INFINITY, 2.0]).celu(0.5).to_vec::<f32>(), [-0.5, 2.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the shapes do not broadcast or the float types differ.
-    CELU: float celu(x, alpha) = if x > T::lit(0.0) { x } else { alpha * (x / alpha).expm1() }; [
-        select(x.gt(0.0), g, g.gate((x / alpha).exp())),
-        select(x.gt(0.0), 0.0, g).gate((x / alpha).expm1() - (x / alpha) * (x / alpha).exp())
-    ]; Positive;
     /// `scale * elu(x, alpha)` with the constants of self-normalising networks. Integers become `F32`.
     ///
     /// *Gradient:* `g * scale` above 0, else `g * scale * alpha * exp(x)`.
@@ -183,14 +170,14 @@ elementwise! { (o, g)
     SOFTSIGN: float softsign(x) = x / (T::lit(1.0) + x.abs()); [g / (1.0 + x.abs()).square()]; Real;
     /// `relu6(x + 3) / 6`: a sigmoid of three straight pieces. Integers become `F32`.
     ///
-    /// *Gradient:* `g / 6` between -3 and 3, else 0, both bounds included.
+    /// *Gradient:* `g / 6` between -3 and 3, else 0, both bounds included; 1 / 6 in single precision, as PyTorch has it.
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([-4.0f32, 0.0, 4.0]).hard_sigmoid().to_vec::<f32>(), [0.0, 0.5, 1.0]);
     /// ```
     HARD_SIGMOID: float hard_sigmoid(x) = (x + T::lit(3.0)).maximum(T::lit(0.0)).minimum(T::lit(6.0)) / T::lit(6.0);
-        [select(x.gt(-3.0).logical_and(x.lt(3.0)), g * (1.0 / 6.0), 0.0)]; Real;
+        [select(x.gt(-3.0).logical_and(x.lt(3.0)), g * (1.0f32 / 6.0), 0.0)]; Real;
     /// `x * hard_sigmoid(x)`. Integers become `F32`.
     ///
     /// *Gradient:* `g * (x / 3 + 1 / 2)` between -3 and 3, 0 from -3 down, `g` from 3 up.
@@ -213,7 +200,36 @@ elementwise! { (o, g)
         [select(o.le(-1.0).logical_or(o.ge(1.0)), 0.0, g)]; Real;
 }
 
+// `inverse` is `1 / alpha` as the gradient takes it. Both come in as numbers and are never tracked.
+elementwise!(@static (o, g) CELU float celu(x, alpha, inverse)
+    if x > T::lit(0.0) { x } else { alpha * (x / alpha).expm1() },
+    [] [select(x.gt(0.0), g, (g * (alpha * inverse)).gate((x * inverse).exp())), 0.0, 0.0]
+    [] Real []);
+
+impl Scalar {
+    /// The scalar form of [`Tensor::celu`].
+    #[must_use]
+    pub fn celu(self, alpha: f64) -> Scalar {
+        Scalar::apply(&CELU, &[self, alpha.into(), single_inverse(alpha).into()])
+    }
+}
+/// The reciprocal of a number rounded to single precision.
+fn single_inverse(alpha: f64) -> f64 {
+    1.0 / f64::from(alpha as f32)
+}
 impl Tensor {
+    /// `x` above 0, else `alpha * (exp(x / alpha) - 1)`, smooth for every `alpha`. Integers become `F32`.
+    ///
+    /// *Gradient:* `g` above 0, else `g * exp(x / alpha)`; with `alpha` in single precision, as PyTorch has it.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Tensor::from([f32::NEG_INFINITY, 2.0]).celu(0.5).to_vec::<f32>(), [-0.5, 2.0]);
+    /// ```
+    #[track_caller]
+    pub fn celu(&self, alpha: f64) -> Tensor {
+        apply::map(&CELU, [self.into(), alpha.into(), single_inverse(alpha).into()])
+    }
     /// `log(1 + exp(beta * x)) / beta`, and `x` itself where `beta * x` is above `threshold`: PyTorch's `softplus`.
     /// Integers become `F32`.
     ///
@@ -231,3 +247,6 @@ impl Tensor {
         })
     }
 }
+
+/// The functions of this family that are not rows.
+pub(crate) const ENTRIES: &[Entry] = &[Entry::new("celu", |x, a| vec![x[0].celu(a.f64_or("alpha", 1.0))])];

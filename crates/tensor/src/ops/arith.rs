@@ -217,7 +217,7 @@ elementwise! { (o, g)
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([-0.5f32, 0.0]).reciprocal().to_vec::<f32>(), [-2.0, f32::INFINITY]);
     /// ```
-    RECIPROCAL: float reciprocal(x) = T::lit(1.0) / x; [-(g.gate(o * o))]; Positive;
+    RECIPROCAL: float reciprocal(x) = T::lit(1.0) / x; [-(g.gate(1.0 / (x * x)))]; Positive;
     /// The point at `weight` on the way from `self` to `end`: `x + weight * (end - x)`, exact at weights 0 and 1.
     ///
     /// *Gradient:* `g * (1 - weight)`, `g * weight` and `g * (end - x)`. Integers become `F32`.

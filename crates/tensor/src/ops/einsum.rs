@@ -3,6 +3,7 @@ use crate::Tensor;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise};
 use crate::shape::Shape;
+use std::borrow::Borrow;
 
 /// A subscript: a letter, or an axis that an ellipsis stands for, counted from its last (as -1, -2, ...).
 type Label = i32;
@@ -24,17 +25,17 @@ fn refuse<T>(kind: ErrorKind, wrong: &str, given: &str, right: &str) -> Result<T
 }
 
 /// The labels of one side's term; `ellipsis` axes stand for "...".
-fn term(equation: &str, text: &str, ellipsis: Option<usize>) -> Result<Vec<Label>, Error> {
+fn term(equation: &str, text: &str, ellipsis: usize) -> Result<Vec<Label>, Error> {
     let mut labels = vec![];
     let mut seen = false;
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        match (rest.strip_prefix("..."), ellipsis) {
-            (Some(_), _) if seen => {
+        match rest.strip_prefix("...") {
+            Some(_) if seen => {
                 return refuse(ErrorKind::Value, "two ellipses in a term", equation, "a term may have one");
             }
-            (Some(after), Some(axes)) => {
-                labels.extend((1..=axes as Label).rev().map(|i| -i));
+            Some(after) => {
+                labels.extend((1..=ellipsis as Label).rev().map(|i| -i));
                 (seen, rest) = (true, after);
             }
             _ if c.is_ascii_alphabetic() => {
@@ -43,7 +44,7 @@ fn term(equation: &str, text: &str, ellipsis: Option<usize>) -> Result<Vec<Label
             }
             _ => {
                 let right = "a subscript is a letter a-z or A-Z, an ellipsis is three dots";
-                return refuse(ErrorKind::Value, &format!("no subscript: `{c}`"), equation, right);
+                return refuse(ErrorKind::Value, "no subscript", &format!("`{c}` in {equation}"), right);
             }
         }
     }
@@ -59,68 +60,50 @@ impl Plan {
         if terms.len() != operands.len() {
             let given =
                 format!("\"{equation}\" has {} terms, there are {} operands", terms.len(), operands.len());
-            return refuse(
-                ErrorKind::Value,
-                "terms and operands differ in number",
-                &given,
-                "each operand has one term",
-            );
+            let wrong = "terms and operands differ in number";
+            return refuse(ErrorKind::Value, wrong, &given, "each operand has one term");
         }
         let mut plan = Plan { inputs: vec![], output: vec![], sizes: vec![] };
         let mut widest = 0;
         for (text, t) in terms.iter().zip(operands) {
-            let letters = text.replace("...", "").len();
-            let dots = text.contains("...").then(|| t.rank().checked_sub(letters)).flatten();
-            let labels = term(equation, text, dots.or(Some(0)))?;
-            if labels.len() != t.rank() {
-                let given = format!("`{text}` of \"{equation}\" for shape {}", t.shape());
-                return refuse(
-                    ErrorKind::Shape,
-                    "a term does not fit its operand",
-                    &given,
-                    "each axis has one subscript",
-                );
-            }
-            widest = widest.max(dots.unwrap_or(0));
-            for (axis, (&label, &size)) in labels.iter().zip(t.shape()).enumerate() {
-                if let Some(first) =
-                    labels[..axis].iter().position(|l| *l == label).filter(|&i| t.shape()[i] != size)
-                {
-                    let given = format!("`{text}` of \"{equation}\" has {} and {size}", t.shape()[first]);
-                    return refuse(
-                        ErrorKind::Shape,
-                        "a diagonal of unequal axes",
-                        &given,
-                        "they must be equal",
-                    );
-                }
-                plan.size(equation, label, size)?;
-            }
-            plan.inputs.push(labels);
+            widest = widest.max(plan.read(equation, text, t.shape())?);
         }
         plan.output = match right {
-            Some(text) => term(equation, text, Some(widest))?,
+            Some(text) => term(equation, text, widest)?,
             None => plan.implied(widest),
         };
         for (i, label) in plan.output.iter().enumerate() {
             if plan.output[..i].contains(label) {
-                return refuse(
-                    ErrorKind::Value,
-                    "a subscript twice in the result",
-                    equation,
-                    "each may stand there once",
-                );
+                let wrong = "a subscript twice in the result";
+                return refuse(ErrorKind::Value, wrong, equation, "each may stand there once");
             }
             if !plan.inputs.iter().any(|labels| labels.contains(label)) {
-                return refuse(
-                    ErrorKind::Value,
-                    "a subscript of the result that no term has",
-                    equation,
-                    "it needs a size",
-                );
+                let wrong = "a subscript of the result that no term has";
+                return refuse(ErrorKind::Value, wrong, equation, "it needs a size");
             }
         }
         Ok(plan)
+    }
+    /// Adds the term of an operand; gives the number of axes that its ellipsis stands for.
+    fn read(&mut self, equation: &str, text: &str, shape: &Shape) -> Result<usize, Error> {
+        let letters = text.replace("...", "").len();
+        let dots = if text.contains("...") { shape.rank().saturating_sub(letters) } else { 0 };
+        let labels = term(equation, text, dots)?;
+        if labels.len() != shape.rank() {
+            let given = format!("`{text}` of \"{equation}\" for shape {shape}");
+            let wrong = "a term does not fit its operand";
+            return refuse(ErrorKind::Shape, wrong, &given, "each axis has one subscript");
+        }
+        for (axis, (&label, &size)) in labels.iter().zip(shape).enumerate() {
+            let first = labels[..axis].iter().position(|l| *l == label);
+            if let Some(other) = first.map(|i| shape[i]).filter(|&other| other != size) {
+                let given = format!("`{text}` of \"{equation}\" has {other} and {size}");
+                return refuse(ErrorKind::Shape, "a diagonal of unequal axes", &given, "they must be equal");
+            }
+            self.size(equation, label, size)?;
+        }
+        self.inputs.push(labels);
+        Ok(dots)
     }
     /// Notes a size; those of one label are equal or 1.
     fn size(&mut self, equation: &str, label: Label, size: usize) -> Result<(), Error> {
@@ -130,12 +113,8 @@ impl Plan {
             Some((_, known)) if size != 1 && size != *known => {
                 let name = u8::try_from(label).map_or("...".to_owned(), |c| (c as char).to_string());
                 let given = format!("`{name}` of \"{equation}\" has {known} and {size}");
-                return refuse(
-                    ErrorKind::Shape,
-                    "sizes of one subscript differ",
-                    &given,
-                    "they must be equal or 1",
-                );
+                let wrong = "sizes of one subscript differ";
+                return refuse(ErrorKind::Shape, wrong, &given, "they must be equal or 1");
             }
             Some(_) => {}
         }
@@ -190,7 +169,7 @@ impl Term {
         let dtype = self.tensor.dtype();
         self.tensor = self.tensor.sum(&axes);
         if dtype.is_int() {
-            self.tensor = self.tensor.taken_as(dtype);
+            self.tensor = self.tensor.cast(dtype);
         }
         self.labels.retain(|&l| read(l));
     }
@@ -262,10 +241,11 @@ impl Tensor {
     /// # Panics
     /// If the equation cannot be read or does not fit the operands.
     #[track_caller]
-    pub fn einsum(equation: &str, operands: &[&Tensor]) -> Tensor {
-        let plan = Plan::of(equation, operands).or_raise();
+    pub fn einsum<T: Borrow<Tensor>>(equation: &str, operands: &[T]) -> Tensor {
+        let operands: Vec<&Tensor> = operands.iter().map(Borrow::borrow).collect();
+        let plan = Plan::of(equation, &operands).or_raise();
         let mut terms: Vec<Term> = Vec::with_capacity(operands.len());
-        for (tensor, labels) in operands.iter().zip(&plan.inputs) {
+        for (&tensor, labels) in operands.iter().zip(&plan.inputs) {
             terms.push(Term::of(&plan, tensor, labels));
         }
         loop {
@@ -301,7 +281,5 @@ fn cheapest(plan: &Plan, terms: &[Term]) -> Option<(usize, usize)> {
     best.map(|(_, pair)| pair)
 }
 
-pub(crate) const ENTRIES: &[Entry] = &[Entry::new("einsum", |x, a| {
-    let operands: Vec<&Tensor> = x.iter().collect();
-    vec![Tensor::einsum(a.str_or("equation", ""), &operands)]
-})];
+pub(crate) const ENTRIES: &[Entry] =
+    &[Entry::new("einsum", |x, a| vec![Tensor::einsum(a.str_or("equation", ""), x)])];

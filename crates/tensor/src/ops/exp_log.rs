@@ -92,7 +92,7 @@ elementwise! { (o, g)
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([4.0f32, 0.0]).rsqrt().to_vec::<f32>(), [0.5, f32::INFINITY]);
     /// ```
-    RSQRT: float rsqrt(x) = T::lit(1.0) / x.sqrt(); [g.gate(-0.5 * (o * o * o))]; Positive;
+    RSQRT: float rsqrt(x) = T::lit(1.0) / x.sqrt(); [g.gate(-0.5 / (x * x.sqrt()))]; Positive;
     /// `log(exp(x) + exp(y))` without overflow. Integers become `F32`.
     ///
     /// *Gradient:* `g * sigmoid(x - y)` and `g * sigmoid(y - x)`; equal infinities share `g` equally.
@@ -129,7 +129,7 @@ elementwise! { (o, g)
 // base is and the result is finite, though `log(x)` is not.
 elementwise!(@static (o, g) POW power pow(x, y) x.pow(y), [] [
     g.gate(y.gate(x.pow(y - 1.0))),
-    g.gate(o * select(x.eq(0.0).logical_and(y.ge(0.0)), 1.0, x).log())
+    g.gate(o.gate(select(x.eq(0.0).logical_and(y.ge(0.0)), 1.0, x).log()))
 ] [] Positive [simplify_pow]);
 
 /// Powers that are exact, or cheaper, as something else.

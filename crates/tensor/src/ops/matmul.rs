@@ -145,14 +145,7 @@ impl Tensor {
         let Ok(common) = dtype::promote(op.name, self.dtype(), other.dtype()) else {
             return apply::op(op, &[self, &other]);
         };
-        apply::op(op, &[&self.taken_as(common), &other.taken_as(common)])
-    }
-    /// The elements as those of another type, as a product takes its integer operand beside a float one.
-    pub(crate) fn taken_as(&self, dtype: dtype::DType) -> Tensor {
-        if self.dtype() == dtype {
-            return self.clone();
-        }
-        Tensor { value: apply::cast_value(self.value.clone(), dtype), edge: self.edge.clone() }
+        apply::op(op, &[&self.cast(common), &other.cast(common)])
     }
 }
 
@@ -378,3 +371,6 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry::new("kron", |x, _| vec![x[0].kron(&x[1])]),
     Entry::new("tensordot", |x, a| vec![x[0].tensordot(&x[1], a.ints("dims_a"), a.ints("dims_b"))]),
 ];
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ pub(crate) mod exp_log;
 pub(crate) mod rounding;
 pub(crate) mod special;
 pub(crate) mod trig;
+pub(crate) mod einsum;
 pub(crate) mod matmul;
 pub(crate) mod index;
 pub(crate) mod join;
@@ -22,6 +23,7 @@ pub(crate) mod triangle;
 pub(crate) mod windows;
 pub(crate) mod at;
 pub(crate) mod copy;
+pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod sort;
 pub(crate) mod stats;
@@ -68,7 +70,9 @@ const ENTRIES: &[&[Entry]] = &[
     special::ROWS,
     rounding::ROWS,
     activation::ROWS,
+    activation::ENTRIES,
     matmul::ENTRIES,
+    einsum::ENTRIES,
 ];
 
 /// Every elementwise operation.

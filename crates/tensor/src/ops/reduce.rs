@@ -140,7 +140,9 @@ pub(crate) fn nonempty(op: &'static str, shape: &Shape, axis: usize) -> Result<(
     if shape[axis] > 0 {
         return Ok(());
     }
-    let detail = format!("no elements along the axis: shape {shape} has size 0 along axis {axis}; it needs at least one");
+    let detail = format!(
+        "no elements along the axis: shape {shape} has size 0 along axis {axis}; it needs at least one"
+    );
     Err(Error::new(op, ErrorKind::Shape, detail))
 }
 /// The axes as a user gave them, and the shape that reducing them leaves.

@@ -63,14 +63,33 @@ scanned! {
     f16, f32, |v| v.to_f32(), f16::from_f32(v);
     bf16, f32, |v| v.to_f32(), bf16::from_f32(v);
 }
-macro_rules! by_scanned { ($dtype:expr, $t:ident => $e:expr) => { match $dtype {
-    F32 => { type $t = f32; $e }
-    F64 => { type $t = f64; $e }
-    I64 => { type $t = i64; $e }
-    F16 => { type $t = f16; $e }
-    BF16 => { type $t = bf16; $e }
-    d => unreachable!("{d} is cast first"),
-} }; }
+macro_rules! by_scanned {
+    ($dtype:expr, $t:ident => $e:expr) => {
+        match $dtype {
+            F32 => {
+                type $t = f32;
+                $e
+            }
+            F64 => {
+                type $t = f64;
+                $e
+            }
+            I64 => {
+                type $t = i64;
+                $e
+            }
+            F16 => {
+                type $t = f16;
+                $e
+            }
+            BF16 => {
+                type $t = bf16;
+                $e
+            }
+            d => unreachable!("{d} is cast first"),
+        }
+    };
+}
 
 /// Walks `inner` interleaved lines of one group. `first` and `next` give what a line carries at an element, by its
 /// place in the group.
@@ -103,7 +122,12 @@ fn walk<T, C: Copy>(
     }
 }
 /// As [`walk`] for every group of a result, each from its own part of the operands.
-fn groups<T: Element>(out: &mut ViewMut<'_>, axis: usize, work: usize, f: impl Fn(usize, usize, &mut [T]) + Sync) {
+fn groups<T: Element>(
+    out: &mut ViewMut<'_>,
+    axis: usize,
+    work: usize,
+    f: impl Fn(usize, usize, &mut [T]) + Sync,
+) {
     let (n, inner) = span(out.shape(), axis);
     for_chunks(out.data::<T>(), n * inner, work, |i, part| f(i * n * inner, inner, part));
 }
@@ -210,7 +234,14 @@ impl Recurrence {
                 (true, false) => a[i - inner].up(),
                 (true, true) => a[i + inner].up(),
             };
-            walk(part, inner, self.reverse, |i| b[i].up(), |h, i| factor(i).times(h).plus(b[i].up()), T::down);
+            walk(
+                part,
+                inner,
+                self.reverse,
+                |i| b[i].up(),
+                |h, i| factor(i).times(h).plus(b[i].up()),
+                T::down,
+            );
         });
     }
 }

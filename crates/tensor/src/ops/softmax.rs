@@ -173,7 +173,7 @@ impl Tensor {
     /// log(sum(exp(x))) over `axes`, which disappear, without overflow; -infinity if there are no elements, or all
     /// are -infinity.
     ///
-    /// *Gradient:* g softmax(x), 0 where all elements are -infinity.
+    /// *Gradient:* g softmax(x); 0 where all elements are -infinity (PyTorch: NaN).
     ///
     /// ```
     /// use retrograd_tensor::Tensor;

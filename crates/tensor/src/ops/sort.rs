@@ -69,14 +69,20 @@ impl Op for Order {
     fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
         let mut shape = x[0].shape.clone();
         let n = shape[self.axis];
-        let wrong = |what: String, right: String| Err(Error::new(self.name, ErrorKind::Index, format!("{what}; {right}")));
+        let wrong = |what: String, right: String| {
+            Err(Error::new(self.name, ErrorKind::Index, format!("{what}; {right}")))
+        };
         shape[self.axis] = match self.choice {
             Choice::First { count, .. } if count > n => {
-                let what = format!("k is too large: {count} of {n} elements along axis {} of {shape}", self.axis);
+                let what =
+                    format!("k is too large: {count} of {n} elements along axis {} of {shape}", self.axis);
                 return wrong(what, format!("k is at most {n}"));
             }
-            Choice::Kth(k) if k == 0 || k > n => {
-                let what = format!("k is out of range: number {k} of {n} elements along axis {} of {shape}", self.axis);
+            Choice::Kth(k) if n > 0 && (k == 0 || k > n) => {
+                let what = format!(
+                    "k is out of range: number {k} of {n} elements along axis {} of {shape}",
+                    self.axis
+                );
                 return wrong(what, format!("k runs from 1 to {n}"));
             }
             Choice::First { count, .. } => count,
@@ -137,14 +143,21 @@ fn choose<T: Element>(line: impl Iterator<Item = T> + Clone, n: usize, choice: C
     }
 }
 /// The positions of the elements from number `from` on in order, as many as `part` holds.
-fn order<T: Element>(line: impl Iterator<Item = T>, n: usize, descending: bool, part: &mut [i64], from: usize) {
+fn order<T: Element>(
+    line: impl Iterator<Item = T>,
+    n: usize,
+    descending: bool,
+    part: &mut [i64],
+    from: usize,
+) {
     if narrow::<T>() && u32::try_from(n).is_ok() {
         let mask = if descending { u64::from(u32::MAX) } else { 0 };
         let packed = line.zip(0..).map(|(v, i): (T, u64)| (ascending(v) ^ mask) << 32 | i).collect();
         select(packed, part, from, |p: u64| i64::from(p as u32));
     } else {
         let mask = if descending { u64::MAX } else { 0 };
-        let packed = line.zip(0..).map(|(v, i): (T, u128)| u128::from(ascending(v) ^ mask) << 64 | i).collect();
+        let packed =
+            line.zip(0..).map(|(v, i): (T, u128)| u128::from(ascending(v) ^ mask) << 64 | i).collect();
         select(packed, part, from, |p: u128| p as i64);
     }
 }

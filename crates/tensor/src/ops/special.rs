@@ -31,7 +31,7 @@ elementwise! { (o, g)
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([0.0f32, 1.0]).erfinv().to_vec::<f32>(), [0.0, f32::INFINITY]);
     /// ```
-    ERFINV: float erfinv(x) = x.erfinv(); [g.gate((1.0 / FRAC_2_SQRT_PI) * (o * o).exp())]; Unit;
+    ERFINV: float erfinv(x) = x.erfinv(); [g.gate((1.0 / FRAC_2_SQRT_PI) * o.gate(o).exp())]; Unit;
     /// The logarithm of the magnitude of the gamma function: infinite at 0 and the integers below. Integers become
     /// `F32`.
     ///

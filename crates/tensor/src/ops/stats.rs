@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::error::{Error, OrRaise};
 use crate::map::map_n;
 use crate::op::{Kernel, Op, Saves, Spec, Specs};
-use crate::ops::reduce::{dims, floats, kept, reducing, twin};
+use crate::ops::reduce::{dims, floats, kept, nonempty, reducing, twin};
 use crate::record::{Context, Cotangents};
 use crate::shape::{AxisVec, IntoAxes, Shape};
 use smallvec::smallvec;
@@ -91,7 +91,8 @@ impl Op for Var {
         let (x, to) = (widened(&cx.input(0)), kept(cx.shape(0), &self.axes));
         let mean = x.mean_over(self.axes.clone(), to.clone());
         let scale = 2.0 / self.freedom(x.shape());
-        let part = map_n([widened(g).reshaped(&to).into(), x.into(), mean.into()], |s| s[0] * scale * (s[1] - s[2]));
+        let part =
+            map_n([widened(g).reshaped(&to).into(), x.into(), mean.into()], |s| s[0] * scale * (s[1] - s[2]));
         smallvec![rounded(part, g.dtype()).into()]
     }
 }
@@ -219,6 +220,9 @@ impl Tensor {
     #[track_caller]
     fn norm_over(&self, ord: f64, axes: AxisVec, to: &Shape) -> Tensor {
         floats("vector_norm", self.dtype()).or_raise();
+        if ord.is_infinite() {
+            axes.iter().try_for_each(|&axis| nonempty("vector_norm", self.shape(), axis)).or_raise();
+        }
         let x = widened(self);
         let norm = if ord == f64::INFINITY {
             x.abs().amax_keepdim(&axes[..]).reshaped(to)
