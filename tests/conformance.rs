@@ -14,8 +14,6 @@ mod layout;
 mod malformed;
 #[path = "conformance/operator.rs"]
 mod operator;
-#[path = "conformance/reference.rs"]
-mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -12,7 +12,6 @@ use retrograd::{eager, grad_recorded};
 use crate::case::{Array, Case, Data};
 use crate::compare::{Bar, close, coordinates, same_bits};
 use crate::layout::{Layout, Precision, expanded, tensor};
-use crate::reference::exact;
 
 /// What became of the checks of a case.
 #[derive(Debug, Default)]
@@ -215,7 +214,7 @@ impl Subject<'_> {
     /// The first gradients of the reference, `times` as large.
     fn first(&self, times: f64) -> Vec<Option<Array>> {
         let grads = self.case.grads.iter().map(Option::as_ref);
-        grads.map(|grad| grad.map(|grad| scaled(&exact(self.case, grad), times))).collect()
+        grads.map(|grad| grad.map(|grad| scaled(grad, times))).collect()
     }
 
     fn gradients(&self, got: &[Option<Tensor>], want: &[Option<Array>], bar: Bar) -> Result<(), String> {

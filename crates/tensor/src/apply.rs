@@ -212,15 +212,19 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     let specs: SmallVec<[Spec; 2]> = x.iter().map(|t| Spec { shape: t.value.shape.clone(), dtype: t.value.dtype }).collect();
     let out = op.infer(&specs).or_raise();
     let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
-    let values = run(op.kernel(&specs, &out), &x, out);
+    let kernel = op.kernel(&specs, &out);
+    let fuses = kernel.fuses();
+    let values = run(kernel, &x, out);
     let edges: Edges = x.iter().map(|t| t.edge.clone()).collect();
-    let edge = mark(op, edges, &x, &values, specs, at);
+    let edge = mark(op, fuses, edges, &x, &values, specs, at);
     let place = |out| edge.clone().map(|e| Edge { record: e.record, out });
     values.into_iter().enumerate().map(|(k, value)| Tensor { value, edge: place(k as u32) }).collect()
 }
 /// The record, or the cut, of a structural operation.
+#[expect(clippy::too_many_arguments, reason = "the parts of one record")]
 fn mark(
     op: impl Op,
+    fuses: bool,
     edges: Edges,
     x: &[Tensor],
     values: &[Held],
@@ -238,7 +242,7 @@ fn mark(
     if why.is_some() || !mode::recording() || record::tracked(&edges) == 0 {
         return cut(op.name(), at, why, &edges);
     }
-    Some(Edge { record: record::op(Box::new(op), edges, x, values, specs, at), out: 0 })
+    Some(Edge { record: record::op(Box::new(op), fuses, edges, x, values, specs, at), out: 0 })
 }
 fn run(kernel: Kernel, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     match kernel {
@@ -247,6 +251,7 @@ fn run(kernel: Kernel, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
             let made = crate::no_grad(|| f(x));
             made.into_iter().map(|t| t.value).collect()
         }
+        Kernel::Expand => smallvec![expand(&x[0].value, only(out).shape)],
         Kernel::View(f) => smallvec![view(&x[0].value, &*f, only(out))],
         Kernel::Cast => smallvec![cast_value(x[0].value.clone(), only(out).dtype)],
         Kernel::Reshape => smallvec![reshape(&x[0].value, only(out).shape)],
@@ -256,14 +261,16 @@ fn run(kernel: Kernel, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
 fn only(mut out: Specs) -> Spec {
     out.pop().expect("views and reductions have one output")
 }
-/// A view of a pending value stays in the program if it only repeats row values over their rows; any other forces.
-fn view(x: &Held, f: &dyn Fn(&Layout) -> Option<Layout>, out: Spec) -> Held {
-    if x.spreads(&out.shape) {
-        let probe = Layout::dense(x.shape.clone());
-        if f(&probe).is_some_and(|l| l == probe.broadcast_to(&out.shape)) {
-            return same_value(x.clone(), out.shape);
-        }
+/// Repeats `x`: inside its program if that is row by row, else as a view.
+fn expand(x: &Held, shape: Shape) -> Held {
+    if x.spreads(&shape) {
+        return same_value(x.clone(), shape);
     }
+    let to = shape.clone();
+    view(x, &|l| Some(l.broadcast_to(&to)), Spec { shape, dtype: x.dtype })
+}
+/// A view of a pending value forces it.
+fn view(x: &Held, f: &dyn Fn(&Layout) -> Option<Layout>, out: Spec) -> Held {
     if let Some(layout) = f(&x.layout()) {
         debug_assert_eq!(layout.shape, out.shape, "a view has the inferred shape");
         let view = View { buffer: x.ready_view().buffer.clone(), layout: Some(Box::new(layout)) };

@@ -26,6 +26,9 @@ use loom::sync::{
 };
 use std::sync::OnceLock;
 
+#[cfg(all(test, loom))]
+mod model;
+
 /// One saved handle in the packed counter; a held handle is 1.
 const SAVED: u64 = 1 << 32;
 
@@ -64,10 +67,6 @@ impl<P, R> Cell<P, R> {
     #[inline]
     pub(crate) fn cost(&self) -> u64 {
         self.cost.load(Ordering::Acquire)
-    }
-    /// Replaces an estimate by a better one; does nothing to a ready cell.
-    pub(crate) fn improve_cost(&self, from: u64, to: u64) {
-        let _ = self.cost.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed);
     }
     #[inline]
     pub(crate) fn result(&self) -> Option<&R> {
@@ -121,5 +120,27 @@ impl<P, R> Guard<'_, P, R> {
         debug_assert!(first, "a cell is published once");
         self.cell.cost.store(0, Ordering::Release);
         self.recipe.take().expect("a guard exists only for a pending cell")
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Cell;
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    #[test]
+    fn a_computation_that_unwinds_leaves_the_cell_pending() {
+        let cell: Cell<u32, u32> = Cell::pending(7, 1);
+        let unwinds = AssertUnwindSafe(|| {
+            let _guard = cell.lock().expect("pending");
+            resume_unwind(Box::new(()));
+        });
+        assert!(catch_unwind(unwinds).is_err());
+        assert_eq!(cell.cost(), 1);
+        let mut guard = cell.lock().expect("still pending, and unlocked");
+        assert_eq!(guard.publish(8), 7);
+        drop(guard);
+        assert!(cell.lock().is_none());
+        assert_eq!((cell.cost(), cell.result()), (0, Some(&8)));
     }
 }

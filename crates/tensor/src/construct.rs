@@ -82,13 +82,16 @@ impl DType {
     #[track_caller]
     pub fn linspace(self, start: f64, end: f64, n: usize) -> Tensor {
         if !self.is_float() {
-            let detail = format!("element type {self}: the numbers are fractional; ask a float type, or use arange");
+            let detail =
+                format!("element type {self}: the numbers are fractional; ask a float type, or use arange");
             raise(Error::new("linspace", ErrorKind::Dtype, detail));
         }
         shape::countable("linspace", [n].into()).or_raise();
         let step = (end - start) / n.saturating_sub(1).max(1) as f64;
         // From the nearer end, so that both ends are exact and the middle is symmetric.
-        let element = |i: usize| if i <= (n - 1) / 2 { start + i as f64 * step } else { end - (n - 1 - i) as f64 * step };
+        let element = |i: usize| {
+            if i <= (n - 1) / 2 { start + i as f64 * step } else { end - (n - 1 - i) as f64 * step }
+        };
         by_dtype!(self, T => listed((0..n).map(|i| T::from_f64(element(i)))))
     }
     /// The identity matrix of `n` rows.

@@ -88,9 +88,11 @@ fn words(t: &Tensor, elements: &[Shown], precision: Option<usize>) -> Vec<String
         Shown::Float(v) if v.is_finite() && *v != 0.0 => Some(v.abs()),
         _ => None,
     });
-    let (low, high) = sizes.clone().fold((f64::INFINITY, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) =
+        sizes.clone().fold((f64::INFINITY, 0.0_f64), |(low, high), v| (low.min(v), high.max(v)));
     let whole = sizes.clone().all(|v| v.fract() == 0.0);
-    let scientific = high >= 1e8 || (!whole && t.rank() > 0 && (low < 1e-4 || high / low > 1e5)) || low < 1e-4;
+    let wide = !whole && t.rank() > 0 && high / low > 1e5;
+    let scientific = high >= 1e8 || low < 1e-4 || wide;
     let digits = precision.unwrap_or(if whole { 1 } else { 4 });
     let word = |e: &Shown| match e {
         Shown::Word(word) => word.clone(),
@@ -145,10 +147,7 @@ mod tests {
         let x = Tensor::from([[1.5f32, -10.25], [0.0, f32::NAN]]);
         assert_eq!(format!("{x}"), "[[  1.5000, -10.2500],\n [  0.0000,      NaN]]\nshape [2, 2], f32");
         let text = format!("{x:?}");
-        assert_eq!(
-            text,
-            "Tensor([[  1.5000, -10.2500],\n        [  0.0000,      NaN]], shape [2, 2], f32)"
-        );
+        assert_eq!(text, "Tensor([[  1.5000, -10.2500],\n        [  0.0000,      NaN]], shape [2, 2], f32)");
     }
 
     #[test]

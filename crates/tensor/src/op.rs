@@ -37,6 +37,8 @@ pub enum Kernel {
     /// The operand's elements, found elsewhere: a new layout of the same buffer, or `None` if strides cannot
     /// express it (the operand is then copied to dense order first).
     View(Box<dyn Fn(&Layout) -> Option<Layout>>),
+    /// The operand repeated to the result's shape: a view that stays in a program where rows are repeated.
+    Expand,
     /// The same elements in the same logical order under the result's shape.
     Reshape,
     /// The same elements as the result's type.
@@ -48,10 +50,17 @@ pub enum Kernel {
     /// A formula over other operations, which are not recorded: this operation's own rule is its gradient.
     Compose(Box<dyn Fn(&[Tensor]) -> Outputs>),
 }
+impl Kernel {
+    /// Whether this kind of operation, and so its gradient rule, leaves what is pending pending.
+    pub(crate) fn fuses(&self) -> bool {
+        !matches!(self, Kernel::View(_) | Kernel::Call(_))
+    }
+}
 impl fmt::Debug for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Kernel::View(_) => "view",
+            Kernel::Expand => "expand",
             Kernel::Reshape => "reshape",
             Kernel::Cast => "cast",
             Kernel::Fold(..) => "fold",

@@ -70,6 +70,7 @@ struct OpRule {
     inputs: SmallVec<[Option<Saved>; 2]>,
     outputs: SmallVec<[Option<Saved>; 1]>,
     specs: SmallVec<[Spec; 2]>,
+    fuses: bool,
 }
 
 /// The cotangent of one operand.
@@ -172,7 +173,10 @@ impl Record {
     }
     /// Whether the rule only records elementwise work, so that a pending cotangent may stay pending.
     pub(crate) fn fuses(&self) -> bool {
-        matches!(self.state().rule, Some(Rule::Map(_)))
+        match &self.state().rule {
+            Some(Rule::Op(o)) => o.fuses,
+            rule => rule.is_some(),
+        }
     }
 }
 impl Drop for Record {
@@ -261,8 +265,10 @@ impl Saving {
     }
 }
 /// Records a structural operation.
+#[expect(clippy::too_many_arguments, reason = "the parts of one record")]
 pub(crate) fn op(
     op: Box<dyn Op>,
+    fuses: bool,
     edges: SmallVec<[Option<Edge>; 2]>,
     inputs: &[Tensor],
     outputs: &[Held],
@@ -274,7 +280,7 @@ pub(crate) fn op(
     let name = op.name();
     let inputs = inputs.iter().enumerate().map(|(i, t)| (saves.inputs >> i & 1 == 1).then(|| t.value.save())).collect();
     let outputs = outputs.iter().enumerate().map(|(i, v)| (saves.outputs >> i & 1 == 1).then(|| v.save())).collect();
-    let rule = Some(Rule::Op(Box::new(OpRule { op, inputs, outputs, specs })));
+    let rule = Some(Rule::Op(Box::new(OpRule { op, inputs, outputs, specs, fuses })));
     let leaves = leaves(&edges);
     Record::new(name, at, Kind::Op, leaves, spec, State { inputs: edges, weak: SmallVec::new(), rule })
 }

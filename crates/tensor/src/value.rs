@@ -196,6 +196,11 @@ impl Held {
             crate::plan::force(&[self]);
         }
     }
+    /// The identity of what a pending value reads first.
+    pub(crate) fn first_operand(&self) -> Option<u64> {
+        let guard = self.cell.lock()?;
+        values(&guard.recipe().args).next().map(|v| v.id)
+    }
     pub(crate) fn is(&self, o: &Held) -> bool {
         Arc::ptr_eq(&self.0, &o.0)
     }

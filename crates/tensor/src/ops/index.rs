@@ -6,7 +6,6 @@
 //! taken in order, whatever the number of threads.
 use super::lines::{Lines, PART, Plus, add_line};
 use super::slice::same_dtype;
-use crate::{Scalar, Tensor};
 use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
 use crate::dtype::{Element, I64};
@@ -15,6 +14,7 @@ use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::op::{Kernel, Op, Saves, Spec, Specs};
 use crate::record::{Context, Cotangent, Cotangents};
 use crate::shape::{self, Shape};
+use crate::{Scalar, Tensor};
 use smallvec::smallvec;
 
 /// The smallest and the largest element of an integer tensor; above 0 and below 0 if there is none.
@@ -162,7 +162,8 @@ impl Op for IndexWrite {
         let mut v = Cotangent::None;
         if cx.needs(2) {
             let part = apply::op(IndexSelect { axis: self.axis }, &[g, &index]);
-            v = if self.add { part } else { part.only_last(self.axis, &index, cx.shape(0)[self.axis]) }.into();
+            v = if self.add { part } else { part.only_last(self.axis, &index, cx.shape(0)[self.axis]) }
+                .into();
         }
         smallvec![x, Cotangent::None, v]
     }
@@ -194,36 +195,57 @@ fn write<T: Plus>(x: &View<'_>, axis: usize, index: &[i64], v: &View<'_>, add: b
     let (starts, order) = by_destination(index, n);
     let (width, lines) = (x.width, (PART / x.width.max(1)).max(1));
     for_chunks(out, lines * width, 1 + k / n.max(1), |chunk, part| {
-        let mut line = vec![part[0]; width];
-        let mut sums = Vec::new();
+        let (mut line, mut sums) = (Vec::new(), Vec::new());
         for (i, to) in part.chunks_mut(width).enumerate() {
             let (outer, i) = ((chunk * lines + i) / n, (chunk * lines + i) % n);
-            let from = &order[starts[i] as usize..starts[i + 1] as usize];
+            let (from, base) = (&order[starts[i] as usize..starts[i + 1] as usize], v.base(outer));
             match from {
-                [.., last] if !add => v.copy(v.base(outer), *last as usize, to),
+                [.., last] if !add => v.copy(base, *last as usize, to),
                 _ => x.copy(x.base(outer), i, to),
             }
-            if !add || from.is_empty() {
-                continue;
+            if add {
+                add_lines(&v, base, from, to, &mut line, &mut sums);
             }
-            sums.clear();
-            if T::WIDER {
-                sums.extend(to.iter().map(|v| v.widen()));
-            }
-            for &j in from {
-                v.copy(v.base(outer), j as usize, &mut line);
-                if T::WIDER {
-                    sums.iter_mut().zip(&line).for_each(|(sum, &v)| *sum = T::plus(*sum, v));
-                } else {
-                    add_line(to, &line);
-                }
-            }
-            sums.iter().zip(to).for_each(|(&sum, to)| *to = T::narrow(sum));
         }
     });
 }
+/// Adds lines `from` of those that start at `base`, in this order.
+fn add_lines<T: Plus>(
+    v: &Lines<'_, T>,
+    base: isize,
+    from: &[u32],
+    to: &mut [T],
+    line: &mut Vec<T>,
+    sums: &mut Vec<T::Sum>,
+) {
+    sums.clear();
+    if T::WIDER {
+        sums.extend(to.iter().map(|v| v.widen()));
+    }
+    for &j in from {
+        let part = v.slice(base, j as usize).unwrap_or_else(|| {
+            line.clear();
+            line.extend_from_slice(to);
+            v.copy(base, j as usize, line);
+            line
+        });
+        if T::WIDER {
+            sums.iter_mut().zip(part).for_each(|(sum, &v)| *sum = T::plus(*sum, v));
+        } else {
+            add_line(to, part);
+        }
+    }
+    sums.iter().zip(to).for_each(|(&sum, to)| *to = T::narrow(sum));
+}
 /// [`write`] where lines are single elements: row by row.
-fn write_points<T: Plus>(x: &Lines<'_, T>, index: &[i64], v: &Lines<'_, T>, n: usize, add: bool, out: &mut [T]) {
+fn write_points<T: Plus>(
+    x: &Lines<'_, T>,
+    index: &[i64],
+    v: &Lines<'_, T>,
+    n: usize,
+    add: bool,
+    out: &mut [T],
+) {
     let rows = (PART / n.max(1)).max(1);
     for_chunks(out, rows * n, 1 + index.len() / n.max(1), |chunk, part| {
         let mut sums = Vec::new();
@@ -261,7 +283,14 @@ impl Tensor {
     }
     /// This tensor with the lines of `v` written, or added, at the checked positions `index` of `axis`.
     #[track_caller]
-    pub(super) fn lines_written(&self, name: &'static str, axis: usize, index: &Tensor, v: &Tensor, add: bool) -> Tensor {
+    pub(super) fn lines_written(
+        &self,
+        name: &'static str,
+        axis: usize,
+        index: &Tensor,
+        v: &Tensor,
+        add: bool,
+    ) -> Tensor {
         apply::op(IndexWrite { name, axis, add }, &[self, index, v])
     }
     /// Cotangents of written lines: 0 where a later line had the same destination.

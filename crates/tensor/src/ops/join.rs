@@ -336,7 +336,8 @@ impl Tensor {
     pub fn roll(&self, shift: impl IntoDims, axis: impl IntoDims) -> Tensor {
         let (shifts, axes): (Dims, Dims) = (shift.into_dims(), axis.into_dims());
         if shifts.len() != axes.len() {
-            let detail = format!("lists of different length: {shifts:?} on {axes:?}; each axis needs its shift");
+            let detail =
+                format!("lists of different length: {shifts:?} on {axes:?}; each axis needs its shift");
             raise(Error::new("roll", ErrorKind::Axis, detail));
         }
         let mut out = self.clone();

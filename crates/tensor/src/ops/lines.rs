@@ -99,13 +99,8 @@ impl<'a, T: Element> Lines<'a, T> {
     /// The lines of `x` along `axis`.
     pub(super) fn of(x: &View<'a>, axis: usize) -> Lines<'a, T> {
         let layout = x.layout();
-        let part = |from: usize, to: usize| Layout {
-            shape: layout.shape[from..to].iter().copied().collect(),
-            strides: layout.strides[from..to].into(),
-            offset: 0,
-        };
-        let outer = part(0, axis).collapsed().at(layout.offset);
-        let inner = part(axis + 1, layout.rank()).collapsed();
+        let outer = part(layout, 0, axis).collapsed().at(layout.offset);
+        let inner = part(layout, axis + 1, layout.rank()).collapsed();
         let width = inner.numel();
         Lines { data: x.data(), outer, stride: layout.strides[axis], inner, width }
     }
@@ -119,27 +114,36 @@ impl<'a, T: Element> Lines<'a, T> {
     pub(super) fn at(&self, base: isize, i: usize) -> T {
         self.data[(base + i as isize * self.stride) as usize]
     }
+    /// Line `i` of those that start at `base`, where its elements lie side by side.
+    #[inline]
+    pub(super) fn slice(&self, base: isize, i: usize) -> Option<&'a [T]> {
+        let start = (base + i as isize * self.stride) as usize;
+        match (&self.inner.shape[..], &self.inner.strides[..]) {
+            ([], _) => Some(&self.data[start..=start]),
+            ([n], [1]) => Some(&self.data[start..start + n]),
+            _ => None,
+        }
+    }
     /// Copies line `i` of those that start at `base`.
     #[inline]
     pub(super) fn copy(&self, base: isize, i: usize, to: &mut [T]) {
-        let start = base + i as isize * self.stride;
-        match (self.inner.shape.first(), self.inner.strides.first()) {
-            (None, _) => to[0] = self.data[start as usize],
-            (Some(&n), Some(1)) if self.inner.rank() == 1 => {
-                to.copy_from_slice(&self.data[start as usize..start as usize + n]);
-            }
-            _ => {
-                let mut at = 0;
-                // From 0 and with negative strides offsets wrap around, and back as they are added.
-                self.inner.runs(0, to.len(), |offset, stride, count| {
-                    let first = start + offset as isize;
-                    for (i, to) in to[at..at + count].iter_mut().enumerate() {
-                        *to = self.data[(first + i as isize * stride) as usize];
-                    }
-                    at += count;
-                });
-            }
+        if let Some(line) = self.slice(base, i) {
+            return to.copy_from_slice(line);
         }
+        let start = base + i as isize * self.stride;
+        let mut at = 0;
+        // From 0 and with negative strides offsets wrap around, and back as they are added.
+        self.inner.runs(0, to.len(), |offset, stride, count| {
+            let (first, part) = (start + offset as isize, &mut to[at..at + count]);
+            if stride == 0 {
+                part.fill(self.data[first as usize]);
+            } else {
+                for (i, to) in part.iter_mut().enumerate() {
+                    *to = self.data[(first + i as isize * stride) as usize];
+                }
+            }
+            at += count;
+        });
     }
 }
 
@@ -159,36 +163,36 @@ pub(super) fn gather<T: Element>(x: &View<'_>, to: &mut [T]) {
 
 /// Rows and columns of a tile: a line of the cache of `f32`.
 const TILE: usize = 16;
+/// Rows that are written together, so that a page of the source gives several lines of the cache at a time.
+const BAND: usize = 8 * TILE;
 
 /// [`gather`] where `axis` has stride 1 and the last axis has not.
 fn transpose<T: Element>(data: &[T], layout: &Layout, axis: usize, to: &mut [T]) {
     let last = layout.rank() - 1;
     let (rows, columns) = (layout.shape[axis], layout.shape[last]);
     let middle: usize = layout.shape[axis + 1..last].iter().product();
-    // Rows of the result that lie side by side in memory are `pitch` apart in the result.
+    // Elements that are neighbours in the source are `pitch` apart in the result.
     let pitch = middle * columns;
-    let bands = rows.div_ceil(TILE);
-    let part = |from: usize, to: usize| Layout {
-        shape: layout.shape[from..to].iter().copied().collect(),
-        strides: layout.strides[from..to].into(),
-        offset: 0,
-    };
-    let (outer, between) = (part(0, axis), part(axis + 1, last));
-    let step = layout.strides[last];
-    let mut blocks: Vec<&mut [T]> = Vec::with_capacity(bands * (to.len() / (rows * pitch).max(1)));
-    for block in to.chunks_mut(rows * pitch) {
-        blocks.extend(block.chunks_mut(TILE * pitch));
+    let bands = rows.div_ceil(BAND);
+    let (outer, between) = (part(layout, 0, axis), part(layout, axis + 1, last));
+    let mut blocks: Vec<&mut [T]> = Vec::with_capacity(bands);
+    for matrix in to.chunks_mut((rows * pitch).max(1)) {
+        blocks.extend(matrix.chunks_mut(BAND * pitch));
     }
-    for_chunks(&mut blocks, 1, TILE * pitch, |i, block| {
-        let (o, band) = (i / bands, i % bands);
-        let first = layout.offset as isize + signed(&outer, o) + (band * TILE) as isize;
-        for m in 0..middle {
-            let from = first + signed(&between, m);
-            for block in block.iter_mut() {
-                turn(data, from, step, &mut block[m * columns..], columns, pitch);
+    for_chunks(&mut blocks, 1, BAND.min(rows) * pitch, |i, block| {
+        let first = layout.offset as isize + signed(&outer, i / bands) + (i % bands * BAND) as isize;
+        for block in block {
+            for m in 0..middle {
+                let from = first + signed(&between, m);
+                turn(data, from, layout.strides[last], &mut block[m * columns..], columns, pitch);
             }
         }
     });
+}
+/// Axes `from` to `to` of a layout, from offset 0.
+fn part(layout: &Layout, from: usize, to: usize) -> Layout {
+    let shape = layout.shape[from..to].iter().copied().collect();
+    Layout { shape, strides: layout.strides[from..to].into(), offset: 0 }
 }
 /// The distance from the first element of a layout to its `i`-th, which may lie before it.
 fn signed(layout: &Layout, i: usize) -> isize {
@@ -203,27 +207,24 @@ fn signed(layout: &Layout, i: usize) -> isize {
 /// where its columns do.
 fn turn<T: Copy>(data: &[T], from: isize, step: isize, to: &mut [T], columns: usize, pitch: usize) {
     let rows = (to.len() + pitch - columns) / pitch;
-    let mut c = 0;
-    while c < columns {
-        let n = TILE.min(columns - c);
-        let lines = |j: usize| {
-            let at = (from + (c + j) as isize * step) as usize;
-            &data[at..at + rows]
-        };
-        if n == TILE && rows == TILE {
-            let lines: [&[T; TILE]; TILE] =
-                std::array::from_fn(|j| lines(j).first_chunk().expect("as many elements as rows"));
-            for r in 0..TILE {
-                let row: [T; TILE] = std::array::from_fn(|j| lines[j][r]);
-                to[r * pitch + c..][..TILE].copy_from_slice(&row);
+    for c in (0..columns).step_by(TILE) {
+        for r in (0..rows).step_by(TILE) {
+            let line = |j: usize| &data[(from + r as isize + (c + j) as isize * step) as usize..];
+            let to = &mut to[r * pitch + c..];
+            if r + TILE <= rows && c + TILE <= columns {
+                let lines: [&[T; TILE]; TILE] =
+                    std::array::from_fn(|j| line(j).first_chunk().expect("a line of a whole tile"));
+                for r in 0..TILE {
+                    let row: [T; TILE] = std::array::from_fn(|j| lines[j][r]);
+                    to[r * pitch..][..TILE].copy_from_slice(&row);
+                }
+                continue;
             }
-        } else {
-            for j in 0..n {
-                for (r, &v) in lines(j).iter().enumerate() {
-                    to[r * pitch + c + j] = v;
+            for j in 0..TILE.min(columns - c) {
+                for (r, &v) in line(j)[..TILE.min(rows - r)].iter().enumerate() {
+                    to[r * pitch + j] = v;
                 }
             }
         }
-        c += n;
     }
 }

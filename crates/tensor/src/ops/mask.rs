@@ -18,7 +18,9 @@ pub(super) fn check_bool(op: &'static str, mask: &Tensor) {
 #[track_caller]
 fn true_positions(mask: &Tensor) -> Tensor {
     let truths = mask.to_vec::<bool>();
-    Tensor::from(truths.iter().zip(0_i64..).filter_map(|(&holds, i)| holds.then_some(i)).collect::<Vec<i64>>())
+    Tensor::from(
+        truths.iter().zip(0_i64..).filter_map(|(&holds, i)| holds.then_some(i)).collect::<Vec<i64>>(),
+    )
 }
 
 impl Tensor {

@@ -93,7 +93,11 @@ impl Tensor {
         for (axis, (&(before, _), &size)) in pads.iter().zip(self.shape()).enumerate() {
             cuts[axis] = Cut { start: before, step: 1, len: size };
         }
-        if cuts == whole(to) { self.clone() } else { self.dtype().full(to, v).written("pad", &cuts, self, false) }
+        if cuts == whole(to) {
+            self.clone()
+        } else {
+            self.dtype().full(to, v).written("pad", &cuts, self, false)
+        }
     }
     #[track_caller]
     fn pad_by_copies(&self, pads: &[(usize, usize)], mode: PadMode) -> Tensor {

@@ -89,7 +89,8 @@ impl Op for Extreme {
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let to = kept(cx.shape(0), &self.axes);
         let (x, o, g) = (cx.input(0), cx.output(0).reshaped(&to), g.reshaped(&to));
-        let ties = x.eq(&o).summed(self.axes.clone(), to).cast(g.dtype());
+        let ties = x.eq(&o).summed(self.axes.clone(), to);
+        let ties = ties.cast(g.dtype());
         let share = map_n([x.into(), o.into(), g.into(), ties.into()], |s| {
             let [x, o, g, ties] = *s else { unreachable!("four operands") };
             x.eq(o).where_(g, 0.0) / ties
@@ -222,6 +223,11 @@ impl Tensor {
         apply::op(Prod { axes, to }, &[self])
     }
 
+    /// The largest or smallest element over checked axes, of a shape that [`reducing`] gave.
+    #[track_caller]
+    pub(crate) fn extreme(&self, largest: bool, axes: AxisVec, to: Shape) -> Tensor {
+        apply::op(Extreme { largest, axes, to }, &[self])
+    }
     /// The largest element over `axes`, which disappear; NaN if any is. [`Tensor::max_along`] also says where it is.
     ///
     /// *Gradient:* `g` at the largest element, shared equally among ties.
@@ -236,7 +242,7 @@ impl Tensor {
     #[track_caller]
     pub fn amax(&self, axes: impl IntoAxes) -> Tensor {
         let (axes, to) = reducing("amax", self, axes, false);
-        apply::op(Extreme { largest: true, axes, to }, &[self])
+        self.extreme(true, axes, to)
     }
     /// [`Tensor::amax`] with the reduced axes kept at size 1.
     ///
@@ -245,7 +251,7 @@ impl Tensor {
     #[track_caller]
     pub fn amax_keepdim(&self, axes: impl IntoAxes) -> Tensor {
         let (axes, to) = reducing("amax", self, axes, true);
-        apply::op(Extreme { largest: true, axes, to }, &[self])
+        self.extreme(true, axes, to)
     }
     /// The smallest element over `axes`, which disappear; NaN if any is. [`Tensor::min_along`] also says where it is.
     ///
@@ -261,7 +267,7 @@ impl Tensor {
     #[track_caller]
     pub fn amin(&self, axes: impl IntoAxes) -> Tensor {
         let (axes, to) = reducing("amin", self, axes, false);
-        apply::op(Extreme { largest: false, axes, to }, &[self])
+        self.extreme(false, axes, to)
     }
     /// [`Tensor::amin`] with the reduced axes kept at size 1.
     ///
@@ -270,7 +276,7 @@ impl Tensor {
     #[track_caller]
     pub fn amin_keepdim(&self, axes: impl IntoAxes) -> Tensor {
         let (axes, to) = reducing("amin", self, axes, true);
-        apply::op(Extreme { largest: false, axes, to }, &[self])
+        self.extreme(false, axes, to)
     }
 
     /// Whether all elements over `axes` are other than 0; true if there are none. NaN is other than 0.

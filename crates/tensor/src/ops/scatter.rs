@@ -105,7 +105,9 @@ impl Op for Scatter {
         let mut source = Cotangent::None;
         if cx.needs(2) {
             let part = apply::op(Gather { axis: self.axis }, &[g, &index]);
-            source = if self.add { part } else { last_wins(cx.shape(0), self.axis, &index).where_(part, 0.0) }.into();
+            source =
+                if self.add { part } else { last_wins(cx.shape(0), self.axis, &index).where_(part, 0.0) }
+                    .into();
         }
         smallvec![x, Cotangent::None, source]
     }
@@ -197,7 +199,8 @@ impl Tensor {
     pub fn take_along(&self, axis: isize, index: &Tensor) -> Tensor {
         let axis = shape::axis("take_along", axis, self.rank()).or_raise();
         if index.rank() != self.rank() {
-            let given = format!("ranks differ: positions of shape {} for shape {}", index.shape(), self.shape());
+            let given =
+                format!("ranks differ: positions of shape {} for shape {}", index.shape(), self.shape());
             raise(Error::new("take_along", ErrorKind::Shape, format!("{given}; they need the same rank")));
         }
         let (mut own, mut theirs) = (self.shape().clone(), index.shape().clone());
@@ -245,7 +248,14 @@ impl Tensor {
         self.scattered("scatter_add", axis, index, source.into(), true)
     }
     #[track_caller]
-    fn scattered(&self, name: &'static str, axis: isize, index: &Tensor, source: Operand, add: bool) -> Tensor {
+    fn scattered(
+        &self,
+        name: &'static str,
+        axis: isize,
+        index: &Tensor,
+        source: Operand,
+        add: bool,
+    ) -> Tensor {
         let axis = shape::axis(name, axis, self.rank()).or_raise();
         let cuts = reach(name, self.shape(), axis, index.shape(), false).or_raise();
         let source = match source {

@@ -100,9 +100,16 @@ impl Op for Write {
         Saves::NOTHING
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
-        let kept = || if self.add { g.clone() } else { g.written(self.name, &self.cuts, &g.dtype().zeros(lens(&self.cuts)), false) };
+        let kept = || {
+            if self.add {
+                g.clone()
+            } else {
+                g.written(self.name, &self.cuts, &g.dtype().zeros(lens(&self.cuts)), false)
+            }
+        };
         let x = if cx.needs(0) { kept().into() } else { Cotangent::None };
-        let v = if cx.needs(1) { g.cut(self.name, &self.cuts, lens(&self.cuts)).into() } else { Cotangent::None };
+        let v =
+            if cx.needs(1) { g.cut(self.name, &self.cuts, lens(&self.cuts)).into() } else { Cotangent::None };
         smallvec![x, v]
     }
 }
@@ -183,7 +190,8 @@ fn overlay<T: Plus>(values: &[T], layout: &Layout, start: usize, to: &mut [T], a
             add_line(part, &values[offset..offset + count]);
         } else {
             for (i, to) in part.iter_mut().enumerate() {
-                *to = T::narrow(T::plus(to.widen(), values[(offset as isize + i as isize * stride) as usize]));
+                *to =
+                    T::narrow(T::plus(to.widen(), values[(offset as isize + i as isize * stride) as usize]));
             }
         }
         at += count;
@@ -194,13 +202,21 @@ impl Tensor {
     /// The elements at `cuts`, as shape `to`.
     #[track_caller]
     pub(super) fn cut(&self, name: &'static str, cuts: &Cuts, to: Shape) -> Tensor {
-        if *cuts == whole(self.shape()) { self.reshaped(&to) } else { apply::op(Slice { name, cuts: cuts.clone(), to }, &[self]) }
+        if *cuts == whole(self.shape()) {
+            self.reshaped(&to)
+        } else {
+            apply::op(Slice { name, cuts: cuts.clone(), to }, &[self])
+        }
     }
     /// This tensor with `v` written, or added, at `cuts`; `v` has as many elements.
     #[track_caller]
     pub(super) fn written(&self, name: &'static str, cuts: &Cuts, v: &Tensor, add: bool) -> Tensor {
         let v = v.reshaped(&lens(cuts));
-        if v.numel() == 0 { self.clone() } else { apply::op(Write { name, cuts: cuts.clone(), add }, &[self, &v]) }
+        if v.numel() == 0 {
+            self.clone()
+        } else {
+            apply::op(Write { name, cuts: cuts.clone(), add }, &[self, &v])
+        }
     }
     /// Positions `start` to `end` of an axis, `end` not included, `step` apart: Python's `start:end:step`, without
     /// copying.
@@ -252,7 +268,11 @@ impl Tensor {
         let size = self.shape()[axis];
         if start.checked_add(len).is_none_or(|end| end > size) {
             let given = format!("range out of bounds: {len} from {start} on axis {axis} of size {size}");
-            raise(Error::new("narrow", ErrorKind::Index, format!("{given}; it must end at {size} or before")));
+            raise(Error::new(
+                "narrow",
+                ErrorKind::Index,
+                format!("{given}; it must end at {size} or before"),
+            ));
         }
         self.cut_axis("narrow", axis, Cut { start, step: 1, len })
     }
@@ -360,7 +380,9 @@ impl Tensor {
 /// What the reference cases call.
 pub(crate) const ENTRIES: &[Entry] = &[
     Entry::new("slice", |x, a| vec![x[0].slice(a.int("dim"), a.int("start"), a.int("end"), a.int("step"))]),
-    Entry::new("narrow", |x, a| vec![x[0].narrow(a.int("dim"), a.int("start") as usize, a.int("length") as usize)]),
+    Entry::new("narrow", |x, a| {
+        vec![x[0].narrow(a.int("dim"), a.int("start") as usize, a.int("length") as usize)]
+    }),
     Entry::new("select", |x, a| vec![x[0].select(a.int("dim"), a.int("index"))]),
     Entry::new("split", |x, a| {
         let sizes: Vec<usize> = a.ints("sizes").iter().map(|&size| size as usize).collect();

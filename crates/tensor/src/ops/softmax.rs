@@ -67,8 +67,8 @@ impl Op for LogSoftmax {
         Kernel::Compose(Box::new(move |x| {
             let wide = widened(&x[0]);
             let lowered = &wide - wide.amax_keepdim(axis);
-            let total = lowered.exp().sum_keepdim(axis).log();
-            smallvec![rounded(lowered - total, x[0].dtype())]
+            let total = lowered.exp().sum_keepdim(axis); // ends here, or the exponentials would be held and written
+            smallvec![rounded(lowered - total.log(), x[0].dtype())]
         }))
     }
     fn saves(&self, _: u64) -> Saves {
@@ -102,7 +102,7 @@ impl Op for LogSumExp {
                 return smallvec![rounded(wide.exp().summed(axes.clone(), to.clone()).log(), x[0].dtype())];
             }
             // An infinite or NaN maximum would make NaN of terms that are 0 or infinite as they stand.
-            let top = wide.amax_keepdim(&axes[..]).map(|m| (m - m).eq(0.0).where_(m, 0.0));
+            let top = wide.amax_keepdim(&axes[..]).map(|m| m.isfinite().where_(m, 0.0));
             let total = (wide - &top).exp().sum_keepdim(&axes[..]);
             smallvec![rounded((total.log() + top).reshaped(&to), x[0].dtype())]
         }))

@@ -5,13 +5,13 @@
 use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, View, ViewMut, by_dtype, for_chunks};
-use crate::dtype::{Element, I64};
+use crate::dtype::{Element, F32, F64, I64};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise};
 use crate::op::{Gradient, Kernel, Op, Saves, Spec, Specs};
-use crate::ops::reduce::{dropped, nonempty};
+use crate::ops::reduce::{dropped, kept, nonempty};
 use crate::record::{Context, Cotangents};
-use crate::shape::{self, Shape};
+use crate::shape::{self, AxisVec, Shape};
 use smallvec::smallvec;
 
 /// An integer that orders as `v` does. Those of types of up to four bytes are below 2^32.
@@ -44,10 +44,51 @@ pub(crate) fn span(shape: &Shape, axis: usize) -> (usize, usize) {
     (shape[axis], shape[axis + 1..].iter().product())
 }
 
+/// Where the largest or smallest element along an axis is: the first of equal ones, or the first NaN. Composed, so
+/// that it fuses: the smallest of the positions at which the extreme is found.
+#[derive(Debug)]
+struct Arg {
+    name: &'static str,
+    axis: usize,
+    largest: bool,
+}
+impl Op for Arg {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
+        nonempty(self.name, &x[0].shape, self.axis)?;
+        Ok(smallvec![Spec { shape: kept(&x[0].shape, &[self.axis]), dtype: I64 }])
+    }
+    fn kernel(&self, x: &[Spec], out: &[Spec]) -> Kernel {
+        let (axes, largest, to): (AxisVec, _, _) = (smallvec![self.axis], self.largest, out[0].shape.clone());
+        let n = x[0].shape[self.axis];
+        let exact = if n <= 1 << 24 { F32 } else { F64 };
+        let mut line: Shape = x[0].shape[self.axis..].iter().map(|_| 1).collect();
+        line[0] = n;
+        Kernel::Compose(Box::new(move |x| {
+            let first = {
+                let found = x[0].eq(x[0].extreme(largest, axes.clone(), to.clone()));
+                let found = if x[0].dtype().is_float() { found.logical_or(x[0].isnan()) } else { found };
+                let places = found.where_(exact.arange(0, n, 1).reshaped(&line), n as f64);
+                places.extreme(false, axes.clone(), to.clone())
+            };
+            smallvec![first.cast(I64)]
+        }))
+    }
+    fn gradient(&self) -> Gradient {
+        Gradient::None("positions are integers")
+    }
+    fn saves(&self, _: u64) -> Saves {
+        Saves::NOTHING
+    }
+    fn vjp(&self, _: &Context<'_>, _: &Tensor) -> Cotangents {
+        smallvec![]
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Choice {
-    /// The first of the largest or smallest elements.
-    Extreme { largest: bool },
     /// The first `count` in order.
     First { count: usize, descending: bool },
     /// Number `k` in ascending order, from 1.
@@ -129,11 +170,6 @@ fn positions<T: Element>(x: &View<'_>, out: &mut ViewMut<'_>, axis: usize, choic
 /// The chosen positions of a line of `n` elements.
 fn choose<T: Element>(line: impl Iterator<Item = T> + Clone, n: usize, choice: Choice, part: &mut [i64]) {
     match choice {
-        Choice::Extreme { largest } => {
-            let keys = line.map(|v| key(v, largest)).enumerate();
-            let best = keys.reduce(|best, k| if k.1 > best.1 { k } else { best });
-            part[0] = best.map_or(0, |(i, _)| i as i64);
-        }
         Choice::First { descending, .. } => order(line, n, descending, part, 0),
         Choice::Kth(k) => order(line, n, false, part, k - 1),
         Choice::Median => match line.clone().position(|v| v.to_f64().is_nan()) {
@@ -184,15 +220,15 @@ impl Tensor {
         let axis = shape::axis(name, axis, self.rank()).or_raise();
         apply::op(Order { name, axis, choice: choice(self.shape()[axis]) }, &[self])
     }
-    /// One position along `axis`, which disappears.
+    /// Where the largest or smallest element along `axis` is, which is kept at size 1.
     #[track_caller]
-    fn place(&self, name: &'static str, axis: isize, choice: Choice) -> Tensor {
-        self.order(name, axis, |_| choice).without(axis)
+    fn arg(&self, name: &'static str, axis: isize, largest: bool) -> Tensor {
+        let axis = shape::axis(name, axis, self.rank()).or_raise();
+        apply::op(Arg { name, axis, largest }, &[self])
     }
-    /// The element at one position along `axis`, and the position.
+    /// The elements at some positions along `axis`, and the positions.
     #[track_caller]
-    fn pick(&self, name: &'static str, axis: isize, choice: Choice) -> (Tensor, Tensor) {
-        let indices = self.order(name, axis, |_| choice);
+    fn pick(&self, axis: isize, indices: Tensor) -> (Tensor, Tensor) {
         (self.gather(axis, &indices), indices)
     }
     /// Without `axis`, whose size is 1.
@@ -214,7 +250,7 @@ impl Tensor {
     /// If there is no such axis or it has no elements.
     #[track_caller]
     pub fn argmax(&self, axis: isize) -> Tensor {
-        self.place("argmax", axis, Choice::Extreme { largest: true })
+        self.arg("argmax", axis, true).without(axis)
     }
     /// [`Tensor::argmax`] with the axis kept at size 1.
     ///
@@ -222,7 +258,7 @@ impl Tensor {
     /// If there is no such axis or it has no elements.
     #[track_caller]
     pub fn argmax_keepdim(&self, axis: isize) -> Tensor {
-        self.order("argmax", axis, |_| Choice::Extreme { largest: true })
+        self.arg("argmax", axis, true)
     }
     /// Where the smallest element along `axis` is, as `I64`: the first of equal ones, or the first NaN. The axis
     /// disappears.
@@ -236,7 +272,7 @@ impl Tensor {
     /// If there is no such axis or it has no elements.
     #[track_caller]
     pub fn argmin(&self, axis: isize) -> Tensor {
-        self.place("argmin", axis, Choice::Extreme { largest: false })
+        self.arg("argmin", axis, false).without(axis)
     }
     /// [`Tensor::argmin`] with the axis kept at size 1.
     ///
@@ -244,7 +280,7 @@ impl Tensor {
     /// If there is no such axis or it has no elements.
     #[track_caller]
     pub fn argmin_keepdim(&self, axis: isize) -> Tensor {
-        self.order("argmin", axis, |_| Choice::Extreme { largest: false })
+        self.arg("argmin", axis, false)
     }
 
     /// The largest element along `axis`, which disappears, and its position as [`Tensor::argmax`] gives it.
@@ -271,7 +307,7 @@ impl Tensor {
     /// If there is no such axis or it has no elements.
     #[track_caller]
     pub fn max_along_keepdim(&self, axis: isize) -> (Tensor, Tensor) {
-        self.pick("max_along", axis, Choice::Extreme { largest: true })
+        self.pick(axis, self.arg("max_along", axis, true))
     }
     /// The smallest element along `axis`, which disappears, and its position as [`Tensor::argmin`] gives it.
     /// PyTorch's `min(dim)`.
@@ -297,7 +333,7 @@ impl Tensor {
     /// If there is no such axis or it has no elements.
     #[track_caller]
     pub fn min_along_keepdim(&self, axis: isize) -> (Tensor, Tensor) {
-        self.pick("min_along", axis, Choice::Extreme { largest: false })
+        self.pick(axis, self.arg("min_along", axis, false))
     }
 
     /// The positions that put the elements along `axis` in order, as `I64`; see [`Tensor::sort`].
@@ -329,7 +365,7 @@ impl Tensor {
     #[track_caller]
     pub fn sort(&self, axis: isize, descending: bool) -> (Tensor, Tensor) {
         let indices = self.order("sort", axis, |n| Choice::First { count: n, descending });
-        (self.gather(axis, &indices), indices)
+        self.pick(axis, indices)
     }
     /// The `k` largest or smallest elements along `axis`, in order from there, and their positions. Of equal
     /// elements the first are taken; NaN counts as larger than every number.
@@ -347,7 +383,7 @@ impl Tensor {
     #[track_caller]
     pub fn topk(&self, k: usize, axis: isize, largest: bool) -> (Tensor, Tensor) {
         let indices = self.order("topk", axis, |_| Choice::First { count: k, descending: largest });
-        (self.gather(axis, &indices), indices)
+        self.pick(axis, indices)
     }
     /// Element number `k` in ascending order along `axis`, which disappears, and its position. `k` counts from 1.
     ///
@@ -372,7 +408,7 @@ impl Tensor {
     /// If there is no such axis, or `k` is 0 or more than it has elements.
     #[track_caller]
     pub fn kthvalue_keepdim(&self, k: usize, axis: isize) -> (Tensor, Tensor) {
-        self.pick("kthvalue", axis, Choice::Kth(k))
+        self.pick(axis, self.order("kthvalue", axis, |_| Choice::Kth(k)))
     }
     /// The median along `axis`, which disappears, and its position: of an even number of elements the lower of the
     /// two middle ones; NaN if any is.
@@ -397,7 +433,7 @@ impl Tensor {
     /// If there is no such axis or it has no elements.
     #[track_caller]
     pub fn median_keepdim(&self, axis: isize) -> (Tensor, Tensor) {
-        self.pick("median", axis, Choice::Median)
+        self.pick(axis, self.order("median", axis, |_| Choice::Median))
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Those with a rule of their own save less than their composition would. Half types are computed in `F32` and
 //! rounded once.
+//!
+//! A sum over other than trailing axes ends a pass, and what is made of it begins another; terms that are still held
+//! then would be written to memory. So every sum is a statement of its own.
 use crate::Tensor;
 use crate::apply;
 use crate::dtype::{BF16, DType, F16, F32};
@@ -42,7 +45,8 @@ impl Op for Mean {
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
         let (axes, to, n) = (self.axes.clone(), self.to.clone(), count(&x[0].shape, &self.axes));
         Kernel::Compose(Box::new(move |x| {
-            smallvec![rounded(widened(&x[0]).summed(axes.clone(), to.clone()) / n, x[0].dtype())]
+            let total = widened(&x[0]).summed(axes.clone(), to.clone());
+            smallvec![rounded(total / n, x[0].dtype())]
         }))
     }
     fn saves(&self, _: u64) -> Saves {
@@ -77,11 +81,13 @@ impl Op for Var {
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
         let (axes, to, freedom) = (self.axes.clone(), self.to.clone(), self.freedom(&x[0].shape));
         Kernel::Compose(Box::new(move |x| {
-            let wide = widened(&x[0]);
-            let mean = wide.mean_over(axes.clone(), kept(wide.shape(), &axes));
-            let distance = wide - mean;
-            let squares = &distance * &distance;
-            smallvec![rounded(squares.summed(axes.clone(), to.clone()) / freedom, x[0].dtype())]
+            let total = {
+                let wide = widened(&x[0]);
+                let mean = wide.mean_over(axes.clone(), kept(wide.shape(), &axes));
+                let distance = wide - mean;
+                (&distance * &distance).summed(axes.clone(), to.clone())
+            };
+            smallvec![rounded(total / freedom, x[0].dtype())]
         }))
     }
     fn saves(&self, _: u64) -> Saves {
@@ -171,7 +177,8 @@ impl Tensor {
     pub fn std(&self, axes: impl IntoAxes, correction: usize) -> Tensor {
         floats("std", self.dtype()).or_raise();
         let (axes, to) = reducing("std", self, axes, false);
-        rounded(root(&apply::op(Var { axes, to, correction }, &[&widened(self)])), self.dtype())
+        let var = apply::op(Var { axes, to, correction }, &[&widened(self)]);
+        rounded(root(&var), self.dtype())
     }
     /// [`Tensor::std`] with the reduced axes kept at size 1.
     ///
@@ -181,7 +188,8 @@ impl Tensor {
     pub fn std_keepdim(&self, axes: impl IntoAxes, correction: usize) -> Tensor {
         floats("std", self.dtype()).or_raise();
         let (axes, to) = reducing("std", self, axes, true);
-        rounded(root(&apply::op(Var { axes, to, correction }, &[&widened(self)])), self.dtype())
+        let var = apply::op(Var { axes, to, correction }, &[&widened(self)]);
+        rounded(root(&var), self.dtype())
     }
 
     /// The norm of order `ord` of the vectors along `axes`: (sum of |x|^ord)^(1/ord).
@@ -205,7 +213,7 @@ impl Tensor {
     #[track_caller]
     pub fn vector_norm(&self, ord: impl Into<f64>, axes: impl IntoAxes) -> Tensor {
         let (axes, to) = reducing("vector_norm", self, axes, false);
-        self.norm_over(ord.into(), axes, &to)
+        self.norm_over(ord.into(), axes, to)
     }
     /// [`Tensor::vector_norm`] with the reduced axes kept at size 1.
     ///
@@ -215,27 +223,29 @@ impl Tensor {
     #[track_caller]
     pub fn vector_norm_keepdim(&self, ord: impl Into<f64>, axes: impl IntoAxes) -> Tensor {
         let (axes, to) = reducing("vector_norm", self, axes, true);
-        self.norm_over(ord.into(), axes, &to)
+        self.norm_over(ord.into(), axes, to)
     }
     #[track_caller]
-    fn norm_over(&self, ord: f64, axes: AxisVec, to: &Shape) -> Tensor {
+    fn norm_over(&self, ord: f64, axes: AxisVec, to: Shape) -> Tensor {
         floats("vector_norm", self.dtype()).or_raise();
         if ord.is_infinite() {
             axes.iter().try_for_each(|&axis| nonempty("vector_norm", self.shape(), axis)).or_raise();
         }
         let x = widened(self);
         let norm = if ord == f64::INFINITY {
-            x.abs().amax_keepdim(&axes[..]).reshaped(to)
+            x.abs().extreme(true, axes, to)
         } else if ord == f64::NEG_INFINITY {
-            x.abs().amin_keepdim(&axes[..]).reshaped(to)
+            x.abs().extreme(false, axes, to)
         } else if ord == 0.0 {
-            x.map(|x| x.eq(0.0).where_(0.0, 1.0)).summed(axes, to.clone())
+            x.map(|x| x.eq(0.0).where_(0.0, 1.0)).summed(axes, to)
         } else if ord == 1.0 {
-            x.abs().summed(axes, to.clone())
+            x.abs().summed(axes, to)
         } else if ord == 2.0 {
-            root(&x.map(|x| x * x).summed(axes, to.clone()))
+            let total = x.map(|x| x * x).summed(axes, to);
+            root(&total)
         } else {
-            power(&power(&x.abs(), ord).summed(axes, to.clone()), 1.0 / ord)
+            let total = power(&x.abs(), ord).summed(axes, to);
+            power(&total, 1.0 / ord)
         };
         rounded(norm, self.dtype())
     }

@@ -72,7 +72,8 @@ impl Op for DiagEmbed {
 }
 fn embed<T: Element>(x: &View<'_>, places: &Layout, out: &mut [T]) {
     for_chunks(out, PART, 1, |_, part| part.fill(T::from_f64(0.0)));
-    let (data, layout, n) = (x.data::<T>(), x.layout().collapsed(), places.shape.last().copied().unwrap_or(0));
+    let (data, layout, n) =
+        (x.data::<T>(), x.layout().collapsed(), places.shape.last().copied().unwrap_or(0));
     let mut line = vec![T::from_f64(0.0); n];
     let mut start = 0;
     places.runs(0, places.numel(), |offset, stride, count| {
@@ -188,7 +189,11 @@ impl Tensor {
     #[track_caller]
     pub fn diag_embed_at(&self, offset: isize, a: isize, b: isize) -> Tensor {
         let Some(&n) = self.shape().last() else {
-            raise(Error::new("diag_embed", ErrorKind::Shape, "no axis: a scalar; it takes at least one axis"));
+            raise(Error::new(
+                "diag_embed",
+                ErrorKind::Shape,
+                "no axis: a scalar; it takes at least one axis",
+            ));
         };
         let (a, b) = Tensor::two_axes("diag_embed", a, b, self.rank() + 1);
         let mut to: Shape = self.shape()[..self.rank() - 1].into();

@@ -47,8 +47,7 @@ impl Op for Expand {
         Ok(smallvec![Spec { shape, dtype: x[0].dtype }])
     }
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
-        let to = self.to.clone();
-        Kernel::View(Box::new(move |l| Some(l.broadcast_to(&to))))
+        Kernel::Expand
     }
     fn saves(&self, _: u64) -> Saves {
         Saves::NOTHING
@@ -357,7 +356,8 @@ impl Tensor {
             0 | 1 => self.clone(),
             2 => self.permuted(&[1, 0]),
             rank => {
-                let detail = format!("not a matrix: rank {rank}; mt() exchanges the last two axes of any tensor");
+                let detail =
+                    format!("not a matrix: rank {rank}; mt() exchanges the last two axes of any tensor");
                 raise(Error::new("t", ErrorKind::Shape, detail))
             }
         }
@@ -404,8 +404,9 @@ impl Tensor {
         }
         let mut rest = (0..self.rank()).filter(|axis| !source.contains(axis));
         let moved = |at: usize| places.iter().position(|&place| place == at).map(|i| source[i]);
-        let order: AxisVec =
-            (0..self.rank()).map(|at| moved(at).or_else(|| rest.next()).expect("as many axes as places")).collect();
+        let order: AxisVec = (0..self.rank())
+            .map(|at| moved(at).or_else(|| rest.next()).expect("as many axes as places"))
+            .collect();
         self.permuted(&order)
     }
     /// The elements of these axes in reverse order, without copying.

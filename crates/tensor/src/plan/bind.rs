@@ -12,6 +12,7 @@ use crate::value::{Arg, Kind, Pending, Space, Value, View};
 use smallvec::SmallVec;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering::Acquire, fence};
 
 /// A dense operand, read where it lies.
 pub(crate) struct Leaf {
@@ -214,6 +215,8 @@ impl Binding<'_> {
             if view.layout.is_some() || Arc::strong_count(&view.buffer) != 1 {
                 continue;
             }
+            // The count is read without order: what other views of the buffer, now gone, have read is over after this.
+            fence(Acquire);
             let written = |(item, &node): (usize, &usize)| {
                 let val = code.of_item[item];
                 val != NONE && graph.nodes[node].fate == Fate::Written && code.vals[val as usize].place == Place::Leaf(k as u32)

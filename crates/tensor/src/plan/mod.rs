@@ -23,14 +23,17 @@ pub(crate) fn force(roots: &[&Held]) {
     let mut left: SmallVec<[&Held; 8]> = roots.iter().copied().filter(|v| v.is_pending()).collect();
     while let Some(first) = left.first() {
         let mut space = first.space;
-        let mut size = 0;
+        let (mut size, mut last) = (0, None);
         let mut group: SmallVec<[&Held; 8]> = SmallVec::new();
         left.retain(|v| {
             let cost = v.cell.cost() & u64::from(u32::MAX);
             let full = size > 0 && size + cost > MAX_GROUP;
-            if full || !joins(v.space, &mut space) {
+            // Outputs of one operation stay together: apart, none of them could take over an operand's memory.
+            let first = if roots.len() > 8 { v.first_operand() } else { None };
+            if full && (first.is_none() || first != last) || !joins(v.space, &mut space) {
                 return true;
             }
+            last = first;
             size += cost;
             group.push(*v);
             false
