@@ -23,10 +23,10 @@ struct Options {
     #[arg(short, long, value_enum, default_value_t = Activation::Sigmoid)]
     activation: Activation,
     /// Learning rate of stochastic gradient descent.
-    #[arg(short, long, default_value_t = 0.5)]
+    #[arg(short, long, default_value_t = 1.0)]
     lr: f64,
     /// Passes over the training set.
-    #[arg(short, long, default_value_t = 60)]
+    #[arg(short, long, default_value_t = 100)]
     epochs: usize,
     /// Samples in a batch.
     #[arg(short, long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]

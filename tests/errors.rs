@@ -83,8 +83,10 @@ const SHAPES: &[Row] = &[
         "dot: inner dimensions differ: [3] x [4] has 3 and 4; the last of the left must equal the last of the right"),
     row!(Shape, Tensor::einsum("ij,jk->ik", &[&t([2, 3]), &t([4, 2])]),
         "einsum: sizes of one subscript differ: `j` of \"ij,jk->ik\" has 3 and 4; they must be equal or 1"),
-    row!(Shape, t([3]).scatter(0, &indices([0, 1]), &t([1])), ""),
-    row!(Shape, t([3]).pad(&[(0, 1), (1, 0)], PadMode::Zeros), ""),
+    row!(Shape, t([3]).scatter(0, &indices([0, 1]), &t([1])),
+        "scatter: positions of shape [2] do not fit a source of shape [1]; they need the same rank, and at most its sizes"),
+    row!(Value, t([3]).pad(&[(0, 1), (1, 0)], PadMode::Zeros),
+        "pad: too many pairs: 2 for shape [3]; each axis has one at most"),
     row!(Value, t([3]).pad(&[(3, 0)], PadMode::Reflect),
         "pad: padding too wide: (3, 0) on axis 0 of size 3; Reflect takes at most 2 on a side"),
 ];

@@ -24,31 +24,53 @@ const OPERATORS: [&str; 11] = [
 /// Files whose functions give tensors that were there before: the tape's own view of its records.
 const INNER: [&str; 2] = ["crates/tensor/src/hidden.rs", "crates/tensor/src/record.rs"];
 
-/// Single functions of which the same holds, as `file: name`.
-const READERS: &[&str] = &["crates/nn/src/param.rs: value", "crates/nn/src/layers/container.rs: forward"];
+/// Single functions that do no more, or cannot be refused, as `file: name`.
+const READERS: &[&str] = &[
+    "crates/autograd/src/gradients.rs: grad_or_zeros",
+    "crates/autograd/src/gradients.rs: take",
+    "crates/nn/src/layers/container.rs: forward",
+    "crates/nn/src/param.rs: value",
+];
+
+/// What the lines above say of a function.
+#[derive(Default)]
+struct Place {
+    in_tests: bool,
+    in_trait: bool,
+    /// In an implementation for tensors or parameters.
+    on_tensors: bool,
+    /// In an implementation of a trait.
+    implements: bool,
+}
+
+impl Place {
+    fn pass(&mut self, line: &str) {
+        self.in_tests |= line.starts_with("mod tests");
+        self.in_trait = !line.starts_with('}') && (self.in_trait || line.starts_with("pub trait "));
+        if line.trim_start().starts_with("impl") {
+            self.on_tensors = ["Tensor", "Param", "$"].iter().any(|operand| line.contains(operand));
+            self.implements = has_word(line, "for");
+        }
+    }
+}
 
 /// The public functions of `source` that can reach `apply` and do not bear `#[track_caller]`.
 pub fn without_track_caller(source: &Source) -> Vec<String> {
     let mut findings = Vec::new();
-    if source.under(&INNER) {
-        return findings;
-    }
-    let (mut in_trait, mut in_tests, mut on_tensors) = (false, false, false);
-    for index in 0..source.lines.len() {
-        let line = source.lines[index].code.as_str();
-        in_tests |= line.starts_with("mod tests");
-        if line.trim_start().starts_with("impl") {
-            on_tensors = ["Tensor", "Param", "$"].iter().any(|operand| line.contains(operand));
-        }
-        in_trait = !line.starts_with('}') && (in_trait || line.starts_with("pub trait "));
-        let Some(name) = function(line) else { continue };
-        let public = has_word(line, "pub fn") || in_trait;
-        if in_tests || READERS.contains(&format!("{}: {name}", source.path).as_str()) {
+    let mut place = Place::default();
+    for (index, line) in source.lines.iter().enumerate() {
+        place.pass(&line.code);
+        let Some(name) = function(&line.code) else { continue };
+        let reader = READERS.contains(&format!("{}: {name}", source.path).as_str());
+        if place.in_tests || reader || source.under(&INNER) || bears_track_caller(source, index) {
             continue;
         }
-        let reaches = public && gives_tensor(&signature(source, index));
-        let operator = OPERATORS.contains(&name) && line.contains("self") && on_tensors && !public;
-        if (reaches || operator) && !bears_track_caller(source, index) {
+        let signature = signature(source, index);
+        let method = place.implements && place.on_tensors && signature.contains("self") && name != "clone";
+        let operator = method && OPERATORS.contains(&name);
+        let default_method = place.in_trait && !signature.ends_with(';');
+        let callable = has_word(&line.code, "pub fn") || default_method || method;
+        if operator || (callable && gives_tensor(&signature)) {
             findings.push(format!("{}:{}: {name}", source.path, index + 1));
         }
     }
@@ -64,12 +86,14 @@ fn function(line: &str) -> Option<&str> {
     (starts && !name.is_empty()).then_some(name)
 }
 
-/// The signature that starts on line `index`, up to its body.
+/// The signature that starts on line `index`, up to its body, or to the semicolon in its place.
 fn signature(source: &Source, index: usize) -> String {
     let mut signature = String::new();
     for line in &source.lines[index..] {
-        let end = line.code.find([';', '{']);
-        signature.push_str(&line.code[..end.unwrap_or(line.code.len())]);
+        // The semicolon of an array's type is none of these.
+        let end =
+            line.code.find('{').or_else(|| line.code.trim_end().ends_with(';').then_some(line.code.len()));
+        signature.push_str(line.code[..end.unwrap_or(line.code.len())].trim_end());
         if end.is_some() {
             break;
         }
@@ -81,7 +105,10 @@ fn signature(source: &Source, index: usize) -> String {
 fn gives_tensor(signature: &str) -> bool {
     let Some(close) = closing(signature) else { return false };
     let given = signature[close..].split(" where ").next().unwrap_or_default();
-    // A reference to a tensor was there before.
+    if has_word(given, "Result") {
+        return false;
+    }
+    // A reference to a tensor was there before; a result carries its error to the caller.
     GIVEN.iter().any(|name| {
         has_word(given, name)
             && !has_word(given, &format!("&{name}"))

@@ -75,9 +75,14 @@ impl Source {
         let rust = files().into_iter().filter(|file| file.ends_with(".rs"));
         let read = |path: String| {
             let text = text(&path).unwrap_or_else(|| panic!("{path}: not UTF-8 text"));
-            Self { lines: lines(&text), text, path }
+            Self::new(path, text)
         };
         rust.map(read).collect()
+    }
+
+    /// The file at `path` that says `text`.
+    pub fn new(path: String, text: String) -> Self {
+        Self { lines: lines(&text), text, path }
     }
 
     /// Whether the file lies under one of `places`: folders end in `/`, files are named in full.

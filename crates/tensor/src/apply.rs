@@ -129,8 +129,12 @@ fn computing<I: Iterator<Item = Number>>(expr: &Expr, tensors: Option<DType>, nu
         let given = format!("a fractional number with integers: {} and {dtype}", n.to_f64());
         return Err(Error::new(expr.name, ErrorKind::Dtype, format!("{given}; cast the tensor, as in x.cast(F32)")));
     }
-    if dtype == Bool && expr.single().is_some_and(|op| op.class.is_arith()) {
+    if dtype == Bool && expr.numbers {
         let detail = "arithmetic on bool: both operands are bool; use logical_and and kin, or x.cast(I64)";
+        return Err(Error::new(expr.name, ErrorKind::Dtype, detail));
+    }
+    if expr.integers && !dtype.is_int() {
+        let detail = format!("no integers: the operands are {dtype}; use logical_and and kin, or x.cast(I64)");
         return Err(Error::new(expr.name, ErrorKind::Dtype, detail));
     }
     Ok(dtype)

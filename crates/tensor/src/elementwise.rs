@@ -43,6 +43,8 @@ pub enum Class {
     Quotient,
     /// As `Arith`; a negative integer second operand is refused.
     Power,
+    /// Integers of one type in and out.
+    Bits,
     /// Floats in and out; integers become `F32` first.
     Float,
     /// Numbers in, truth values out.
@@ -67,6 +69,7 @@ impl Class {
     }
 }
 /// The derivative of an elementwise operation.
+#[derive(Debug)]
 pub enum Rule {
     /// From operands, output and cotangent to one cotangent per operand.
     Grad(fn(&[Scalar], Scalar, Scalar) -> SmallVec<[Scalar; 3]>),
@@ -162,6 +165,7 @@ macro_rules! elementwise {
     (@class arith) => { $crate::elementwise::Class::Arith };
     (@class quotient) => { $crate::elementwise::Class::Quotient };
     (@class power) => { $crate::elementwise::Class::Power };
+    (@class bits) => { $crate::elementwise::Class::Bits };
     (@class float) => { $crate::elementwise::Class::Float };
     (@class test) => { $crate::elementwise::Class::Test };
     (@class logic) => { $crate::elementwise::Class::Logic };
@@ -170,6 +174,8 @@ macro_rules! elementwise {
     (@kernel arith $F:ident $a:ident $b:ident $c:ident) => { $crate::cpu::map::arith3::<$F> };
     (@kernel quotient $F:ident $a:ident $b:ident) => { $crate::cpu::map::arith2::<$F> };
     (@kernel power $F:ident $a:ident $b:ident) => { $crate::cpu::map::arith2::<$F> };
+    (@kernel bits $F:ident $a:ident) => { $crate::cpu::map::bits1::<$F> };
+    (@kernel bits $F:ident $a:ident $b:ident) => { $crate::cpu::map::bits2::<$F> };
     (@kernel float $F:ident $a:ident) => { $crate::cpu::map::float1::<$F> };
     (@kernel float $F:ident $a:ident $b:ident) => { $crate::cpu::map::float2::<$F> };
     (@kernel float $F:ident $a:ident $b:ident $c:ident) => { $crate::cpu::map::float3::<$F> };
@@ -185,6 +191,12 @@ macro_rules! elementwise {
     };
     (@formula quotient $($rest:tt)*) => { elementwise!(@formula arith $($rest)*); };
     (@formula power $($rest:tt)*) => { elementwise!(@formula arith $($rest)*); };
+    (@formula bits $F:ident ($($x:ident),+) $body:expr, []) => {
+        impl $crate::cpu::map::Integer<{ [$(stringify!($x)),+].len() }> for $F {
+            #[inline(always)]
+            fn map<T: $crate::cpu::lane::Bits>([$($x),+]: [T; { [$(stringify!($x)),+].len() }]) -> T { $body }
+        }
+    };
     (@formula float $F:ident ($($x:ident),+) $body:expr, [$($is_far:expr, $far:expr)?]) => {
         impl $crate::cpu::map::Float<{ [$(stringify!($x)),+].len() }> for $F {
             #[inline(always)]

@@ -157,6 +157,10 @@ pub(crate) struct Expr {
     pub(crate) truths: u64,
     /// Whether some row takes floats only.
     pub(crate) floats: bool,
+    /// Whether some row takes numbers, not truth values.
+    pub(crate) numbers: bool,
+    /// Whether some row takes integers only.
+    pub(crate) integers: bool,
     /// Per output and input; see [`Expr::pullback`].
     derivatives: OnceLock<Vec<Derivative>>,
 }
@@ -174,11 +178,14 @@ pub(crate) struct Derivative {
 
 impl Expr {
     fn new(name: &'static str, n_in: usize, code: Vec<Ins>, outs: Vec<u32>) -> Arc<Expr> {
-        let (mut work, mut truths, mut floats) = (0, 0, false);
+        let (mut work, mut truths) = (0, 0);
+        let (mut floats, mut numbers, mut integers) = (false, false, false);
         for ins in &code {
             let Ins::Do(op, _) = ins else { continue };
             work += 1;
             floats |= op.0.class == Class::Float;
+            numbers |= op.0.class.is_arith();
+            integers |= op.0.class == Class::Bits;
             let conditions = match op.0.class {
                 Class::Logic => op.0.arity,
                 Class::Choose => 1,
@@ -190,7 +197,7 @@ impl Expr {
                 }
             }
         }
-        Arc::new(Expr { name, n_in, code, outs, work, truths, floats, derivatives: OnceLock::new() })
+        Arc::new(Expr { name, n_in, code, outs, work, truths, floats, numbers, integers, derivatives: OnceLock::new() })
     }
     /// Whether output `out` is a truth value.
     pub(crate) fn is_truth(&self, out: usize) -> bool {

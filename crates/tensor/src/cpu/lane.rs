@@ -4,7 +4,7 @@
 //! LLVM vectorises the block loop around it, so nothing here branches. `F` says whether the instruction set
 //! has fused multiply-add: without it `mul_add` would be a library call per element.
 use super::vmath::Math;
-use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Shl, Shr, Sub};
 
 /// An element in a kernel, with the arithmetic of its type: integers wrap, and by 0 divide to 0 (a zero
 /// divisor is refused when the operation is recorded).
@@ -144,6 +144,40 @@ macro_rules! num { ($($t:ty)*) => {$( impl<const F: bool> Num for V<$t, F> {
     #[inline(always)] fn pow(self, y: Self) -> Self { V(Prim::pow::<F>(self.0, y.0)) }
 } )*}; }
 num!(f32 f64 i64 i32 u8);
+
+/// What integers can do in a formula, besides [`Num`]. Shifts by more than the type's width move out every bit.
+pub(crate) trait Bits:
+    Num
+    + BitAnd<Output = Self>
+    + BitOr<Output = Self>
+    + BitXor<Output = Self>
+    + Shl<Output = Self>
+    + Shr<Output = Self>
+    + Not<Output = Self>
+{
+}
+macro_rules! bits { ($($t:ty)*) => {$(
+    impl<const F: bool> Bits for V<$t, F> {}
+    bits!(@ $t: BitAnd bitand |a, b| a & b; BitOr bitor |a, b| a | b; BitXor bitxor |a, b| a ^ b;
+        Shl shl |a, b| u32::try_from(b).ok().and_then(|b| a.checked_shl(b)).unwrap_or(0);
+        Shr shr |a, b| {
+            let most = <$t>::BITS - 1;
+            a >> u32::try_from(b).map_or(most, |b| b.min(most))
+        };);
+    impl<const F: bool> Not for V<$t, F> {
+        type Output = Self;
+        #[inline(always)]
+        fn not(self) -> Self { V(!self.0) }
+    }
+)*};
+(@ $t:ty: $($tr:ident $f:ident |$a:ident, $b:ident| $e:expr;)*) => {$(
+    impl<const F: bool> $tr for V<$t, F> {
+        type Output = Self;
+        #[inline(always)]
+        fn $f(self, o: Self) -> Self { let ($a, $b) = (self.0, o.0); V($e) }
+    }
+)*}; }
+bits!(i64 i32 u8);
 
 macro_rules! real {
     ($($(#[$doc:meta])* $f:ident ( $($a:ident),* );)*) => {

@@ -1,9 +1,9 @@
 //! Block kernels of elementwise formulas: one pass over registers of a few hundred elements.
 //!
-//! A formula (a type that implements [`Arith`], [`Float`], [`Test`], [`Logic`] or [`Choose`]) becomes a
+//! A formula (a type that implements [`Arith`], [`Float`], [`Integer`], [`Test`] or [`Logic`]) becomes a
 //! [`BlockFn`] for each dtype and instruction set. The destination never is a source: with equal pointers LLVM's
 //! overlap test sends the loop down its scalar path, 6 to 10 times slower.
-use super::lane::{Num, Real, V};
+use super::lane::{Bits, Num, Real, V};
 use super::{by_isa, per_isa};
 use crate::dtype::{Bool, DType, Element, F32, F64, I32, I64, U8};
 use half::{bf16, f16};
@@ -33,6 +33,11 @@ pub(crate) trait Float<const N: usize> {
     fn far<T: Real>(x: [T; N]) -> T {
         Self::map(x)
     }
+}
+/// A formula for integers.
+pub(crate) trait Integer<const N: usize> {
+    /// The result for one element.
+    fn map<T: Bits>(x: [T; N]) -> T;
 }
 /// A comparison.
 pub(crate) trait Test<const N: usize> {
@@ -112,6 +117,10 @@ macro_rules! kernels {
             each2(dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), src(b, n), |x, y| K::map([x, y])));
         kernels!(@ [$($feature)?] float3[K: Float<3>, T: Element][V<T, $fma>: Real] |d, a, b, c, n|
             each3(dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), src(b, n), src(c, n), |x, y, z| K::map([x, y, z])));
+        kernels!(@ [$($feature)?] bits1[K: Integer<1>, T: Element][V<T, $fma>: Bits] |d, a, b, c, n|
+            each1(dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), |x| K::map([x])));
+        kernels!(@ [$($feature)?] bits2[K: Integer<2>, T: Element][V<T, $fma>: Bits] |d, a, b, c, n|
+            each2(dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), src(b, n), |x, y| K::map([x, y])));
         kernels!(@ [$($feature)?] test1[K: Test<1>, T: Element][V<T, $fma>: Num] |d, a, b, c, n|
             each1(dst::<bool>(d, n), src::<V<T, $fma>>(a, n), |x| K::test([x])));
         kernels!(@ [$($feature)?] test2[K: Test<2>, T: Element][V<T, $fma>: Num] |d, a, b, c, n|
@@ -149,6 +158,8 @@ pick! {
     float1[Float 1: F32 f32, F64 f64];
     float2[Float 2: F32 f32, F64 f64];
     float3[Float 3: F32 f32, F64 f64];
+    bits1[Integer 1: I64 i64, I32 i32, U8 u8];
+    bits2[Integer 2: I64 i64, I32 i32, U8 u8];
     test1[Test 1: F32 f32, F64 f64, I64 i64, I32 i32, U8 u8, Bool u8];
     test2[Test 2: F32 f32, F64 f64, I64 i64, I32 i32, U8 u8, Bool u8];
 }

@@ -131,6 +131,9 @@ impl<'a, T: Element> Lines<'a, T> {
             return to.copy_from_slice(line);
         }
         let start = base + i as isize * self.stride;
+        if self.inner.strides[..] == [0] {
+            return to.fill(self.data[start as usize]);
+        }
         let mut at = 0;
         // From 0 and with negative strides offsets wrap around, and back as they are added.
         self.inner.runs(0, to.len(), |offset, stride, count| {

@@ -3,6 +3,7 @@
 //! No room here touches `cpu` internals, buffers, threads or unsafe, and a rule calls only methods of `Tensor`.
 pub(crate) mod activation;
 pub(crate) mod arith;
+pub(crate) mod bits;
 pub(crate) mod cast;
 pub(crate) mod compare;
 pub(crate) mod exp_log;
@@ -36,6 +37,7 @@ use crate::entry::Entry;
 /// The rows of every family of elementwise operations.
 const ROWS: &[&[&Elementwise]] = &[
     arith::OPS,
+    bits::OPS,
     compare::OPS,
     &[&compare::WHERE],
     exp_log::OPS,
@@ -62,6 +64,7 @@ const ENTRIES: &[&[Entry]] = &[
     index::ENTRIES,
     arith::ROWS,
     arith::ENTRIES,
+    bits::ROWS,
     compare::ROWS,
     compare::ENTRIES,
     exp_log::ROWS,
