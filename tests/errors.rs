@@ -34,7 +34,7 @@ fn t<const N: usize>(shape: [usize; N]) -> Tensor {
 }
 
 fn double<const N: usize>(shape: [usize; N]) -> Tensor {
-    t(shape).cast(DType::F64)
+    t(shape).cast(F64)
 }
 
 fn indices<const N: usize>(values: [i64; N]) -> Tensor {

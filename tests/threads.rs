@@ -201,7 +201,7 @@ fn random_draws() {
             Tensor::randn([100_003], &mut rng),
             Tensor::uniform([70_000], -2.0, 3.0, &mut rng),
             Tensor::randint(0, 1000, [70_000], &mut rng),
-            randperm(50_000, &mut rng),
+            Tensor::randperm(50_000, &mut rng),
         ]
     });
 }

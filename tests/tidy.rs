@@ -173,7 +173,7 @@ let c = '"'; let not_unsafe = '\''; unsafe { f::<'a>("\"unsafe") }
 "##;
     let source = Source::new("a.rs".to_owned(), text.to_owned());
     assert_eq!(source.having("unsafe"), [3]);
-    assert_eq!(source.lines[0].comment, "// unsafe");
+    assert_eq!(source.lines[0].comment.trim(), "unsafe");
 }
 
 #[test]

@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 
 /// An array as it was recorded.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Array {
+pub(crate) struct Array {
     pub shape: Vec<usize>,
     pub data: Data,
 }
 
 /// The elements of an array in logical order.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Data {
+pub(crate) enum Data {
     Real(Vec<f64>),
     Int(Vec<i64>),
     Bool(Vec<bool>),
@@ -25,7 +25,7 @@ pub enum Data {
 
 /// One call of one operator, and what PyTorch made of it.
 #[derive(Debug)]
-pub struct Case {
+pub(crate) struct Case {
     pub id: String,
     pub op: String,
     pub attrs: Attrs,
@@ -40,21 +40,21 @@ pub struct Case {
 
 /// The gradient of the first gradients, each weighted by its seed.
 #[derive(Debug)]
-pub struct Second {
+pub(crate) struct Second {
     pub seeds: Vec<Option<Array>>,
     pub grads: Vec<Option<Array>>,
 }
 
 /// A case of the families that are not about single operators.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     pub id: String,
     pub kind: String,
 }
 
 /// One file of cases.
 #[derive(Debug)]
-pub struct Family {
+pub(crate) struct Family {
     pub name: String,
     pub operators: Vec<Case>,
     pub runs: Vec<Run>,
@@ -78,7 +78,7 @@ const ORDER: [&str; 13] = [
 ];
 
 /// Every family of `dir`.
-pub fn load(dir: &Path) -> Result<Vec<Family>, String> {
+pub(crate) fn load(dir: &Path) -> Result<Vec<Family>, String> {
     let entries = std::fs::read_dir(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
     let mut names = Vec::new();
     for entry in entries {

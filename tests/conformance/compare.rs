@@ -7,7 +7,7 @@ use crate::case::{Array, Data};
 
 /// How far a value may lie from the recorded one: `absolute + relative * |want|`.
 #[derive(Clone, Copy, Debug)]
-pub struct Bar {
+pub(crate) struct Bar {
     pub absolute: f64,
     pub relative: f64,
 }
@@ -22,7 +22,7 @@ impl Bar {
 
 /// Whether `got` is `want` within `bar`: shape and dtype first, integers and booleans exactly, real numbers
 /// where `skip` is not set. A recorded real array may come in any floating dtype, the run's.
-pub fn close(got: &Tensor, want: &Array, bar: Bar, skip: Option<&[bool]>) -> Result<(), String> {
+pub(crate) fn close(got: &Tensor, want: &Array, bar: Bar, skip: Option<&[bool]>) -> Result<(), String> {
     if got.shape()[..] != want.shape[..] {
         return Err(format!("shape {:?}; the reference has {:?}", &got.shape()[..], want.shape));
     }
@@ -33,11 +33,11 @@ pub fn close(got: &Tensor, want: &Array, bar: Bar, skip: Option<&[bool]>) -> Res
             first_of(&got, want, |index, &got, &want| skipped(index) || bar.admits(got, want))
         }
         Data::Int(want) => {
-            typed(got, DType::I64)?;
+            typed(got, I64)?;
             first_of(&got.to_vec::<i64>(), want, |_, got, want| got == want)
         }
         Data::Bool(want) => {
-            typed(got, DType::Bool)?;
+            typed(got, Bool)?;
             first_of(&got.to_vec::<bool>(), want, |_, got, want| got == want)
         }
     };
@@ -48,14 +48,14 @@ pub fn close(got: &Tensor, want: &Array, bar: Bar, skip: Option<&[bool]>) -> Res
 }
 
 /// Whether two tensors have the same shape, dtype and bits. Any NaN equals any other.
-pub fn same_bits(got: &Tensor, want: &Tensor) -> Result<(), String> {
+pub(crate) fn same_bits(got: &Tensor, want: &Tensor) -> Result<(), String> {
     if got.shape() != want.shape() {
         return Err(format!("shape {:?}; the other has {:?}", &got.shape()[..], &want.shape()[..]));
     }
     typed(got, want.dtype())?;
     let differing = match want.dtype() {
-        DType::I64 => first_of(&got.to_vec::<i64>(), &want.to_vec::<i64>(), |_, got, want| got == want),
-        DType::Bool => first_of(&got.to_vec::<bool>(), &want.to_vec::<bool>(), |_, got, want| got == want),
+        I64 => first_of(&got.to_vec::<i64>(), &want.to_vec::<i64>(), |_, got, want| got == want),
+        Bool => first_of(&got.to_vec::<bool>(), &want.to_vec::<bool>(), |_, got, want| got == want),
         _ => first_of(&reals(got)?, &reals(want)?, |_, got, want| {
             got.to_bits() == want.to_bits() || (got.is_nan() && want.is_nan())
         }),
@@ -72,8 +72,8 @@ fn typed(got: &Tensor, want: DType) -> Result<(), String> {
 
 fn reals(got: &Tensor) -> Result<Vec<f64>, String> {
     match got.dtype() {
-        DType::F64 => Ok(got.to_vec::<f64>()),
-        DType::F32 => Ok(got.to_vec::<f32>().into_iter().map(f64::from).collect()),
+        F64 => Ok(got.to_vec::<f64>()),
+        F32 => Ok(got.to_vec::<f32>().into_iter().map(f64::from).collect()),
         other => Err(format!("dtype {other:?}; F64 or F32 was expected")),
     }
 }
@@ -107,7 +107,7 @@ fn first_of<T: std::fmt::Debug>(
 }
 
 /// The position of the element that is `index`th in logical order.
-pub fn coordinates(mut index: usize, shape: &[usize]) -> Vec<usize> {
+pub(crate) fn coordinates(mut index: usize, shape: &[usize]) -> Vec<usize> {
     let mut position = vec![0; shape.len()];
     for (axis, &size) in shape.iter().enumerate().rev() {
         position[axis] = index % size;

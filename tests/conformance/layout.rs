@@ -9,14 +9,14 @@ use crate::compare::coordinates;
 
 /// The floating dtype of a run. Integers and booleans stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Precision {
+pub(crate) enum Precision {
     F64,
     F32,
 }
 
 /// How the elements of an input lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
+pub(crate) enum Layout {
     /// In logical order without gaps.
     Contiguous,
     /// Every second element; the others are poison.
@@ -30,7 +30,7 @@ pub enum Layout {
 }
 
 /// The tensor of `array` laid out as `layout` says.
-pub fn tensor(array: &Array, precision: Precision, layout: Layout) -> Tensor {
+pub(crate) fn tensor(array: &Array, precision: Precision, layout: Layout) -> Tensor {
     let shape = &array.shape[..];
     let laid = match (&array.data, precision) {
         (Data::Real(data), Precision::F64) => lay(data, f64::NAN, shape, layout),
@@ -44,7 +44,7 @@ pub fn tensor(array: &Array, precision: Precision, layout: Layout) -> Tensor {
 
 /// The array whose slices along one axis all equal its first, as an expanded view and written out. None where no
 /// axis is longer than one.
-pub fn expanded(array: &Array, precision: Precision) -> Option<(Tensor, Tensor)> {
+pub(crate) fn expanded(array: &Array, precision: Precision) -> Option<(Tensor, Tensor)> {
     let axis = array.shape.iter().position(|&size| size > 1)?;
     if array.shape.contains(&0) {
         return None;

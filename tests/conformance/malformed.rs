@@ -46,7 +46,7 @@ const FAULTS: [Fault; 6] = [
 const EMPTY: &[u8] = b"\x08\0\0\0\0\0\0\0{}      ";
 
 /// One test for each fault.
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let faults = FAULTS.iter();
     faults.map(|fault| Trial::test(format!("files/{}", fault.name), || check(fault))).collect()
 }

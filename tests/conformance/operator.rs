@@ -15,7 +15,7 @@ use crate::layout::{Layout, Precision, expanded, tensor};
 
 /// What became of the checks of a case.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     pub passed: usize,
     pub failures: Vec<String>,
 }
@@ -30,7 +30,7 @@ impl Report {
 }
 
 /// Every check of `case`, an operator of `family`.
-pub fn check(family: &str, case: &Case, entry: &Entry) -> Report {
+pub(crate) fn check(family: &str, case: &Case, entry: &Entry) -> Report {
     let mut report = Report::default();
     for precision in [Precision::F64, Precision::F32] {
         let subject = Subject { case, entry, precision };
@@ -318,7 +318,7 @@ thread_local! {
 }
 
 /// Makes panics of checks quiet: [`guarded`] reports them with the failed check.
-pub fn quiet_panics() {
+pub(crate) fn quiet_panics() {
     std::panic::set_hook(Box::new(|info| PANIC.set(Some(info.to_string()))));
 }
 

@@ -46,6 +46,9 @@ struct Place {
 impl Place {
     fn pass(&mut self, line: &str) {
         self.in_tests |= line.starts_with("mod tests");
+        if line.starts_with('}') {
+            (self.on_tensors, self.implements) = (false, false);
+        }
         self.in_trait = !line.starts_with('}') && (self.in_trait || line.starts_with("pub trait "));
         if line.trim_start().starts_with("impl") {
             self.on_tensors = ["Tensor", "Param", "$"].iter().any(|operand| line.contains(operand));
@@ -55,7 +58,7 @@ impl Place {
 }
 
 /// The public functions of `source` that can reach `apply` and do not bear `#[track_caller]`.
-pub fn without_track_caller(source: &Source) -> Vec<String> {
+pub(crate) fn without_track_caller(source: &Source) -> Vec<String> {
     let mut findings = Vec::new();
     let mut place = Place::default();
     for (index, line) in source.lines.iter().enumerate() {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The folder of the workspace.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every file of the project, by path from the root with `/` between folders: what git tracks or would, or where
 /// there is no git, all but build outputs.
-pub fn files() -> Vec<String> {
+pub(crate) fn files() -> Vec<String> {
     let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
     let listed = Command::new("git").args(arguments).current_dir(root()).output();
     let mut files = match listed {
@@ -48,13 +48,13 @@ fn relative(path: &Path) -> String {
 }
 
 /// The text of `file`, or nothing where it is no UTF-8 text.
-pub fn text(file: &str) -> Option<String> {
+pub(crate) fn text(file: &str) -> Option<String> {
     String::from_utf8(std::fs::read(root().join(file)).ok()?).ok().filter(|text| !text.contains('\0'))
 }
 
 /// One line of a Rust file, taken apart. Columns are kept: what was removed is blank.
 #[derive(Debug, Default, Clone)]
-pub struct Line {
+pub(crate) struct Line {
     /// Code without comments and without the contents of strings.
     pub code: String,
     /// The text of comments.
@@ -63,7 +63,7 @@ pub struct Line {
 
 /// One Rust file.
 #[derive(Debug)]
-pub struct Source {
+pub(crate) struct Source {
     pub path: String,
     pub text: String,
     pub lines: Vec<Line>,
@@ -71,7 +71,7 @@ pub struct Source {
 
 impl Source {
     /// Every Rust file of the project.
-    pub fn all() -> Vec<Self> {
+    pub(crate) fn all() -> Vec<Self> {
         let rust = files().into_iter().filter(|file| file.ends_with(".rs"));
         let read = |path: String| {
             let text = text(&path).unwrap_or_else(|| panic!("{path}: not UTF-8 text"));
@@ -81,37 +81,37 @@ impl Source {
     }
 
     /// The file at `path` that says `text`.
-    pub fn new(path: String, text: String) -> Self {
+    pub(crate) fn new(path: String, text: String) -> Self {
         Self { lines: lines(&text), text, path }
     }
 
     /// Whether the file lies under one of `places`: folders end in `/`, files are named in full.
-    pub fn under(&self, places: &[&str]) -> bool {
+    pub(crate) fn under(&self, places: &[&str]) -> bool {
         places
             .iter()
             .any(|place| self.path == *place || (place.ends_with('/') && self.path.starts_with(place)))
     }
 
     /// Whether the file belongs to a library crate.
-    pub fn is_library(&self) -> bool {
+    pub(crate) fn is_library(&self) -> bool {
         self.path.starts_with("crates/") && self.path.contains("/src/")
     }
 
     /// The numbers of the lines of code that hold `word` between characters that cannot continue it. Words may
     /// hold punctuation, as in `cpu::` or `dbg!`.
-    pub fn having(&self, word: &str) -> Vec<usize> {
+    pub(crate) fn having(&self, word: &str) -> Vec<usize> {
         let lines = self.lines.iter().enumerate();
         lines.filter(|(_, line)| has_word(&line.code, word)).map(|(index, _)| index + 1).collect()
     }
 
     /// All code, each line followed by a newline.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         self.lines.iter().map(|line| line.code.clone() + "\n").collect()
     }
 }
 
 /// Whether `code` holds `word` as a word of its own.
-pub fn has_word(code: &str, word: &str) -> bool {
+pub(crate) fn has_word(code: &str, word: &str) -> bool {
     let joins = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();

@@ -269,4 +269,5 @@ macro_rules! elementwise {
         }
     };
 }
+pub(crate) use crate::cpu::map::choose;
 pub(crate) use elementwise;

@@ -3,7 +3,7 @@
 //! Elementwise operations are rows of the table instead (`elementwise`). A user's own operation implements the
 //! same trait: it has everything that a built-in one has.
 use crate::call::Call;
-use crate::cpu::fold::Red;
+pub use crate::cpu::fold::Red;
 use crate::dtype::DType;
 use crate::error::Error;
 use crate::layout::Layout;

@@ -93,6 +93,8 @@ pub(crate) struct Value {
     pub(crate) space: Space,
     /// A reduction whose result is known only when the program ends: nothing can be fused after it.
     pub(crate) sink: bool,
+    /// Reads a sink, so it is computed in a later pass than that ends in.
+    pub(crate) after: bool,
     pub(crate) cell: Cell<Pending, View>,
     /// Smallest and largest element of an index tensor, once asked for.
     pub(crate) range: std::sync::OnceLock<(i64, i64)>,
@@ -157,14 +159,15 @@ impl View {
     }
 }
 impl Value {
-    fn make(dtype: DType, shape: Shape, space: Space, sink: bool, cell: Cell<Pending, View>) -> Held {
-        let numel = shape.numel();
-        Held::new(Value { id: next_id(), dtype, shape, numel, space, sink, cell, range: std::sync::OnceLock::new() })
+    fn make(dtype: DType, shape: Shape, place: Place, cell: Cell<Pending, View>) -> Held {
+        let (numel, range) = (shape.numel(), std::sync::OnceLock::new());
+        let Place { space, sink, after } = place;
+        Held::new(Value { id: next_id(), dtype, shape, numel, space, sink, after, cell, range })
     }
     /// A value whose elements are in memory.
     pub(crate) fn ready(dtype: DType, shape: Shape, view: View) -> Held {
         let space = Space { n: shape.numel(), last: 0 };
-        Value::make(dtype, shape, space, false, Cell::ready(view))
+        Value::make(dtype, shape, Place { space, sink: false, after: false }, Cell::ready(view))
     }
     pub(crate) fn is_pending(&self) -> bool {
         self.cell.cost() != 0
@@ -177,14 +180,14 @@ impl Value {
     /// A value to be computed on demand (at once in eager mode). Whatever of its operands cannot share a pass
     /// with it is computed here.
     pub(crate) fn pending(kind: Kind, dtype: DType, shape: Shape, args: SmallVec<[Arg; 3]>) -> Held {
-        let (space, sink) = join(&kind, &shape, &args);
+        let place = join(&kind, &shape, &args);
         let own = kind.work();
-        let size = (space.n * dtype.size()) as u64 >> 10;
+        let size = (place.space.n * dtype.size()) as u64 >> 10;
         let cost = settle_cost(own, size, &args);
-        let value = Value::make(dtype, shape, space, sink, Cell::pending(Pending { kind, args }, cost));
+        let value = Value::make(dtype, shape, place, Cell::pending(Pending { kind, args }, cost));
         if mode::is_eager() {
             crate::plan::force(&[&value]);
-        } else if sink {
+        } else if value.sink {
             owe(&value, (cost >> 32).saturating_sub(value.kib()));
         }
         value
@@ -194,6 +197,24 @@ impl Held {
     pub(crate) fn force(&self) {
         if self.is_pending() {
             crate::plan::force(&[self]);
+        }
+    }
+    /// The pending sinks below this value, each once.
+    pub(crate) fn sinks_below(&self, found: &mut Vec<Held>) {
+        let mut seen: SmallVec<[u64; 64]> = SmallVec::new();
+        let mut stack: Vec<Held> = vec![self.clone()];
+        while let Some(v) = stack.pop() {
+            let Err(at) = seen.binary_search(&v.id) else { continue };
+            seen.insert(at, v.id);
+            if v.sink && v.id != self.id && v.is_pending() && !found.iter().any(|f| f.is(&v)) {
+                found.push(v.clone());
+            }
+            if v.after
+                && let Some(guard) = v.cell.lock()
+            {
+                let below = values(&guard.recipe().args).filter(|v| v.is_pending() && (v.sink || v.after));
+                stack.extend(below.cloned());
+            }
         }
     }
     /// The identity of what a pending value reads first.
@@ -226,20 +247,29 @@ fn values(args: &[Arg]) -> impl Iterator<Item = &Held> {
     args.iter().filter_map(|a| if let Arg::Value(v) = a { Some(v) } else { None })
 }
 
-/// The iteration space of a new value, and whether it is a sink; forces operands that do not fit.
-fn join(kind: &Kind, shape: &Shape, args: &[Arg]) -> (Space, bool) {
+/// Where a new value is computed.
+struct Place {
+    space: Space,
+    sink: bool,
+    after: bool,
+}
+/// Where a new value is computed; forces operands that do not fit. A pending sink is ready by the time that the new
+/// value's own pass begins, so it fits anywhere.
+fn join(kind: &Kind, shape: &Shape, args: &[Arg]) -> Place {
+    let after = values(args).any(|v| v.is_pending() && (v.sink || v.after));
     if let Kind::Fold { over, .. } = kind {
         let Arg::Value(x) = &args[0] else { unreachable!("a reduction has a tensor operand") };
-        return join_fold(*over, x);
+        let (space, sink) = join_fold(*over, x);
+        return Place { space, sink, after };
     }
     let n = shape.numel();
     let mut space = Space { n, last: 0 };
     for v in values(args) {
-        if v.is_pending() && (v.sink || !fits(v, n, shape, &mut space)) {
+        if v.is_pending() && !v.sink && !fits(v, n, shape, &mut space) {
             v.force();
         }
     }
-    (space, false)
+    Place { space, sink: false, after }
 }
 /// Whether pending `v` can be an operand of a value of `n` elements in `space`, which may grow or take on rows.
 fn fits(v: &Value, n: usize, shape: &Shape, space: &mut Space) -> bool {
@@ -276,21 +306,17 @@ fn trailing(from: &Shape, to: &Shape) -> Option<usize> {
     (0..kept).all(|i| size(i) == to[i]).then(|| to[kept..].iter().product()).filter(|&row| row > 1)
 }
 fn join_fold(over: Over, x: &Held) -> (Space, bool) {
-    let full = Space { n: x.numel, last: 0 };
-    if x.is_pending() && x.sink {
-        x.force();
-    }
+    let fused = x.is_pending() && !x.sink;
     match over {
+        Over::Rows(_) if fused && x.space.n != x.numel => (x.space, true), // over the row values of a program
         Over::Rows(len) => {
-            if x.is_pending() && x.space.n != x.numel {
-                return (x.space, true); // over the row values of a program
-            }
-            if x.is_pending() && x.space.last != 0 && x.space.last != len {
+            if fused && x.space.last != 0 && x.space.last != len {
                 x.force();
             }
             (Space { n: x.numel, last: len }, len > ROW_MAX)
         }
-        Over::Columns { .. } => (if x.is_pending() { x.space } else { full }, true),
+        Over::Columns { .. } if fused => (x.space, true),
+        Over::Columns { .. } => (Space { n: x.numel, last: 0 }, true),
     }
 }
 

@@ -1,8 +1,7 @@
 //! Comparisons, truth values, selection, and the bounds that are made of them.
 use crate::apply;
-use crate::cpu::map;
 use crate::dtype::F64;
-use crate::elementwise::{Class, Elementwise, Rule, Sample, elementwise};
+use crate::elementwise::{Class, Elementwise, Rule, Sample, choose, elementwise};
 use crate::entry::Entry;
 use crate::{Operand, Scalar, Tensor};
 use smallvec::smallvec;
@@ -236,7 +235,7 @@ pub(crate) static WHERE: Elementwise = Elementwise {
     name: "where_",
     class: Class::Choose,
     arity: 3,
-    kernel: |dtype| Some(map::choose(dtype)),
+    kernel: |dtype| Some(choose(dtype)),
     rule: Rule::Grad(|x, _, g| smallvec![0.0.into(), select(x[0], g, 0.0), select(x[0], 0.0, g)]),
     simplify: |x, _| x[1].same(x[2]).then_some(x[1]),
     sample: Sample::Real,

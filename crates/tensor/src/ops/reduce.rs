@@ -4,12 +4,11 @@
 //! What is composed of these is in `stats` and `softmax`.
 use crate::Tensor;
 use crate::apply;
-use crate::cpu::fold::Red;
 use crate::dtype::{Bool, DType};
 use crate::entry::{Attrs, Entry};
 use crate::error::{Error, ErrorKind, OrRaise};
 use crate::map::map_n;
-use crate::op::{Gradient, Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Gradient, Kernel, Op, Red, Saves, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use crate::shape::{Axes, AxisVec, IntoAxes, Shape};
 use smallvec::smallvec;

@@ -20,6 +20,35 @@ const MAX_GROUP: u64 = 256;
 
 /// Computes those of `roots` that are pending, in as few programs as their shapes allow.
 pub(crate) fn force(roots: &[&Held]) {
+    if roots.iter().any(|v| v.after && v.is_pending()) {
+        force_in_stages(roots);
+    } else {
+        force_together(roots);
+    }
+}
+/// Where some roots read the ends of other passes: these first, together with every root that reads none.
+fn force_in_stages(roots: &[&Held]) {
+    let mut sinks = vec![];
+    for v in roots.iter().filter(|v| v.after && v.is_pending()) {
+        v.sinks_below(&mut sinks);
+    }
+    let all: SmallVec<[&Held; 16]> = roots.iter().copied().chain(&sinks).collect();
+    loop {
+        let first = |v: &&Held| {
+            let mut below = vec![];
+            if v.after {
+                v.sinks_below(&mut below);
+            }
+            v.is_pending() && below.is_empty()
+        };
+        let stage: SmallVec<[&Held; 16]> = all.iter().copied().filter(first).collect();
+        if stage.is_empty() {
+            return;
+        }
+        force_together(&stage);
+    }
+}
+fn force_together(roots: &[&Held]) {
     let mut left: SmallVec<[&Held; 8]> = roots.iter().copied().filter(|v| v.is_pending()).collect();
     while let Some(first) = left.first() {
         let mut space = first.space;
