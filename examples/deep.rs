@@ -7,6 +7,8 @@
 //! cargo run --release --example deep -- --no-skip
 //! ```
 
+#![expect(clippy::print_stdout, reason = "a program that tells what it learned")]
+
 use clap::{Parser, ValueEnum};
 use retrograd::prelude::*;
 use std::error::Error;

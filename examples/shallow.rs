@@ -6,6 +6,8 @@
 //! cargo run --release --example shallow -- --binary 3        # is it a three? one sigmoid output
 //! ```
 
+#![expect(clippy::print_stdout, reason = "a program that tells what it learned")]
+
 use clap::{Parser, ValueEnum};
 use retrograd::prelude::*;
 use std::error::Error;

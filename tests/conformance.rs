@@ -4,6 +4,8 @@
 //! What is not built yet is counted and listed by name, as ignored tests. In a family that is said to be
 //! complete, an operator missing from the table is a failure.
 
+#![allow(clippy::print_stdout, reason = "a test program reports on standard output")]
+
 #[path = "conformance/case.rs"]
 mod case;
 #[path = "conformance/compare.rs"]

@@ -27,7 +27,7 @@ fn a_long_chain_forward_backward_and_drop() {
         let x = Tensor::from([0.5f64, -0.25]).tracked();
         let mut y = x.clone();
         for _ in 0..LONG {
-            y = y + 1.0;
+            y += 1.0;
         }
         let grads = (&y * &y).sum(()).backward();
         let n = LONG as f64;
@@ -126,7 +126,7 @@ fn a_chain_whose_marks_outlive_it() {
         let mut y = x.clone();
         for _ in 0..LONG / 2 {
             marks.push(y.gt(0.0));
-            y = y + 1.0;
+            y += 1.0;
         }
         drop(x);
         drop(y);

@@ -77,13 +77,13 @@ const SHAPES: &[Row] = &[
         "matmul: inner dimensions differ: [2, 3] x [4, 5] has 3 and 4; the last of the left must equal the last but one of the right"),
     row!(Shape, t([2, 2, 3]).matmul(t([3, 3, 2])),
         "matmul: batch axes do not broadcast: [2, 2, 3] x [3, 3, 2]; axes before the last two must be equal or 1"),
-    row!(Shape, t([2, 3]).linear(&t([4, 2]), None),
+    row!(Shape, t([2, 3]).linear(t([4, 2]), None),
         "linear: inner dimensions differ: [2, 3] x [4, 2] has 3 and 2; the last of the left must equal the last of the right"),
     row!(Shape, t([3]).dot(t([4])),
         "dot: inner dimensions differ: [3] x [4] has 3 and 4; the last of the left must equal the last of the right"),
     row!(Shape, Tensor::einsum("ij,jk->ik", &[&t([2, 3]), &t([4, 2])]),
         "einsum: sizes of one subscript differ: `j` of \"ij,jk->ik\" has 3 and 4; they must be equal or 1"),
-    row!(Shape, t([3]).scatter(0, &indices([0, 1]), &t([1])),
+    row!(Shape, t([3]).scatter(0, &indices([0, 1]), t([1])),
         "scatter: positions of shape [2] do not fit a source of shape [1]; they need the same rank, and at most its sizes"),
     row!(Value, t([3]).pad(&[(0, 1), (1, 0)], PadMode::Zeros),
         "pad: too many pairs: 2 for shape [3]; each axis has one at most"),
@@ -157,7 +157,7 @@ const INDICES: &[Row] = &[
         "index_select: index out of range: 3 on an axis of size 3; indices run from 0 to 2"),
     row!(Index, t([3]).gather(0, &indices([0, -1])),
         "gather: index out of range: -1 on an axis of size 3; indices run from 0 to 2"),
-    row!(Index, t([3]).scatter_add(0, &indices([7]), &t([1])),
+    row!(Index, t([3]).scatter_add(0, &indices([7]), t([1])),
         "scatter_add: index out of range: 7 on an axis of size 3; indices run from 0 to 2"),
     row!(Index, t([2, 3]).at(s![2, ..]),
         "at: index out of range: index 2 on axis 0 of size 2 (shape [2, 3]); indices run from -2 to 1"),
@@ -361,7 +361,7 @@ fn after_an_attempt_mistakes_panic_again() {
 #[test]
 fn an_attempt_leaves_the_modes_as_they_were() {
     let x = t([2]).tracked();
-    let _ = attempt(|| retrograd::no_grad(|| t([2]) + t([3])));
+    let _ = attempt(|| no_grad(|| t([2]) + t([3])));
     assert!((&x * 2.0).is_tracked(), "recording is on again");
 }
 

@@ -106,7 +106,8 @@ fn normalisations_are_single_passes() {
 #[test]
 fn composed_gelu_saves_only_its_input() {
     let _turn = turn();
-    let (x, w1, w2) = (numbers(&[256, 64]).tracked(), numbers(&[64, 256]).tracked(), numbers(&[256, 64]).tracked());
+    let (x, w1, w2) =
+        (numbers(&[256, 64]).tracked(), numbers(&[64, 256]).tracked(), numbers(&[256, 64]).tracked());
     let hidden = 256 * 256 * 4;
     let (y, s) = counted(|| {
         let h = x.matmul(&w1);
@@ -173,7 +174,7 @@ fn unread_work_is_bounded() {
     let (acc, s) = counted(|| {
         let mut acc = fresh();
         for _ in 0..1000 {
-            acc = acc + fresh();
+            acc += fresh();
         }
         acc
     });

@@ -77,7 +77,7 @@ pub(crate) fn differentiate(
     }
     let leaves: Vec<Tensor> =
         p.leaves().filter_map(|k| nodes[k].clone()).filter(Differentiate::is_tracked).collect();
-    if let Some(draw) = order.as_deref_mut() {
+    if let Some(draw) = order {
         // Most nodes end before the backward pass, some after, some never.
         for node in &mut nodes {
             node.take_if(|_| draw.one_in(2));

@@ -124,7 +124,7 @@ fn a_reduction_is_one_tree_for_every_layout() {
             assert!(bits(&turned.sum(axes)) == want, "{what}: other bits from a transposed layout");
             assert!(bits(&(&turned + 0.0).sum(axes)) == want, "{what}: other bits in a longer program");
             with_threads(3, || {
-                assert!(bits(&turned.sum(axes)) == want, "{what}: other bits on three threads")
+                assert!(bits(&turned.sum(axes)) == want, "{what}: other bits on three threads");
             });
         }
     }
@@ -170,7 +170,7 @@ fn products() {
         });
     }
     let (a, b) = (numbers(&[7, 65, 33]), numbers(&[7, 33, 40]));
-    check("batches of products", || vec![a.matmul(&b), a.matmul(&b.select(0, 0))]);
+    check("batches of products", || vec![a.matmul(&b), a.matmul(b.select(0, 0))]);
 }
 #[test]
 fn indexed_work() {

@@ -302,7 +302,7 @@ fn files_are_short() {
             Some(known) if lines <= MOST_LINES => needed[known] = true,
             Some(_) => findings.push(format!("{}: {lines} lines; {MOST_LINES} is the most", source.path)),
             None => {
-                findings.push(format!("{}: {lines} lines; {LINES} without a reason in LONG", source.path))
+                findings.push(format!("{}: {lines} lines; {LINES} without a reason in LONG", source.path));
             }
         }
     }

@@ -44,9 +44,13 @@ fn main() -> ExitCode {
     }
     for name in all.iter().filter(|n| wanted.is_empty() || wanted.contains(n)) {
         if *name == "cold_start" {
-            measure::print(&measure::cold_start(|| in_process("shallow", threads, true), threads).to_string());
+            measure::print(
+                &measure::cold_start(|| in_process("shallow", threads, true), threads).to_string(),
+            );
         } else if !in_process(name, threads, false) {
-            measure::print(&format!("{{\"workload\": \"{name}\", \"framework\": \"retrograd\", \"error\": \"failed\"}}"));
+            measure::print(&format!(
+                "{{\"workload\": \"{name}\", \"framework\": \"retrograd\", \"error\": \"failed\"}}"
+            ));
         }
     }
     ExitCode::SUCCESS
@@ -68,7 +72,9 @@ fn in_process(name: &str, threads: usize, cold: bool) -> bool {
     pinned.or_else(|_| Command::new(&own).args(&args).status()).is_ok_and(|s| s.success())
 }
 fn one(name: &str, threads: usize) -> ExitCode {
-    let Some(&(_, make)) = workloads().iter().find(|w| w.0 == name) else { return refuse("unknown workload") };
+    let Some(&(_, make)) = workloads().iter().find(|w| w.0 == name) else {
+        return refuse("unknown workload");
+    };
     retrograd::with_threads(threads, || {
         let mut step = make();
         if std::env::args().any(|a| a == "--cold") {

@@ -15,7 +15,10 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Line { workload, threads, median, min, iters, peak_rss_mb } = self;
         write!(f, "{{\"workload\": \"{workload}\", \"framework\": \"retrograd\", \"threads\": {threads}, ")?;
-        write!(f, "\"median_s\": {median:.9}, \"min_s\": {min:.9}, \"iters\": {iters}, \"peak_rss_mb\": {peak_rss_mb:.1}}}")
+        write!(
+            f,
+            "\"median_s\": {median:.9}, \"min_s\": {min:.9}, \"iters\": {iters}, \"peak_rss_mb\": {peak_rss_mb:.1}}}"
+        )
     }
 }
 #[expect(clippy::print_stdout, reason = "the lines are this program's result")]

@@ -118,7 +118,7 @@ fn gather() -> Step {
 fn repeated_add(x: &Tensor, b: &Tensor) -> Tensor {
     let mut y = x.clone();
     for _ in 0..1000 {
-        y = y + b;
+        y += b;
     }
     y
 }

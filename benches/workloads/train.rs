@@ -86,7 +86,8 @@ impl Residual {
     fn new(width: usize, depth: usize) -> Residual {
         let rng = &mut Rng::new(2);
         let first = Linear::new(width, width, rng);
-        let blocks = (0..depth).map(|_| (Linear::new(width, width, rng), Linear::new(width, width, rng))).collect();
+        let blocks =
+            (0..depth).map(|_| (Linear::new(width, width, rng), Linear::new(width, width, rng))).collect();
         Residual { first, blocks, head: Linear::new(width, 10, rng) }
     }
 }
@@ -103,7 +104,12 @@ fn labels(classes: i64, n: usize) -> Tensor {
     Tensor::randint(0, classes, [n], &mut Rng::new(3))
 }
 /// Forward, loss, backward, update, on the same batch again and again.
-fn train(mut model: impl Net + 'static, mut optimizer: impl Optimizer + 'static, x: Tensor, classes: i64) -> Step {
+fn train(
+    mut model: impl Net + 'static,
+    mut optimizer: impl Optimizer + 'static,
+    x: Tensor,
+    classes: i64,
+) -> Step {
     let y = labels(classes, x.shape()[0]);
     Box::new(move || {
         let loss = model.forward(&x).cross_entropy(&y);
@@ -122,7 +128,7 @@ fn hvp_mlp() -> Step {
         let first = grad_recorded(&loss, &params);
         let dots = first.iter().zip(&directions).map(|(g, v)| (g * v).sum(()));
         let dot = dots.reduce(|a, b| a + b).expect("there are parameters");
-        let second = retrograd::grad(&dot, &params);
+        let second = grad(&dot, &params);
         std::hint::black_box(&second);
     })
 }

@@ -210,7 +210,7 @@ fn compare(name: &str, a: &Array, b: &Array, y: &Tensor) -> Option<Expected> {
     let data = Data::Integer((0..a.numel()).map(|i| i64::from(f(i))).collect());
     Some(exact(Array { shape, data }))
 }
-fn by_name<T: PartialOrd>(name: &str, a: T, b: T) -> bool {
+fn by_name<T: PartialOrd + Copy>(name: &str, a: T, b: T) -> bool {
     match name {
         "gt" => a > b,
         "le" => a <= b,

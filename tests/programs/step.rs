@@ -140,8 +140,10 @@ fn leaf(data: &[f64], shape: &[usize], dtype: DType, storage: Storage) -> Tensor
     }
 }
 
+/// A function of one tensor, by name.
+pub(crate) type Unary = (&'static str, fn(&Tensor) -> Tensor);
 /// The unary functions of floats; of integers, the first [`INTEGER_UNARY`].
-pub(crate) const UNARY: &[(&str, fn(&Tensor) -> Tensor)] = &[
+pub(crate) const UNARY: &[Unary] = &[
     ("neg", |x| -x),
     ("abs", Tensor::abs),
     ("square", Tensor::square),

@@ -116,8 +116,9 @@ pub(crate) fn has_word(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let after = code[at + word.len()..].chars().next();
-        !(word.starts_with(joins) && before.is_some_and(joins))
-            && !(word.ends_with(joins) && after.is_some_and(joins))
+        let continued = (word.starts_with(joins) && before.is_some_and(joins))
+            || (word.ends_with(joins) && after.is_some_and(joins));
+        !continued
     })
 }
 

@@ -49,7 +49,10 @@ impl Differentiate for Tensor {
     #[track_caller]
     fn tracked(&self) -> Tensor {
         if !self.dtype().is_float() {
-            let detail = format!("elements are {}; only floats have gradients, as in x.cast(F32).tracked()", self.dtype());
+            let detail = format!(
+                "elements are {}; only floats have gradients, as in x.cast(F32).tracked()",
+                self.dtype()
+            );
             raise(Error::new("tracked", ErrorKind::Dtype, detail));
         }
         Leaf::new().attach(self)
@@ -80,24 +83,35 @@ pub(crate) fn start<'a>(op: &'static str, y: &'a Tensor) -> Result<&'a Edge, Err
     let why = match hidden::edge(y) {
         Some(e) => match e.record().cut_reason() {
             None => return Ok(e),
-            Some(why) => format!("the result was cut by {} at {} ({why})", e.record().name(), e.record().at()),
+            Some(why) => {
+                format!("the result was cut by {} at {} ({why})", e.record().name(), e.record().at())
+            }
         },
         None => "the result depends on nothing tracked".to_owned(),
     };
-    Err(Error::new(op, ErrorKind::Gradient, format!("{why}; gradients need a leaf, as from x.tracked() or a Param")))
+    Err(Error::new(
+        op,
+        ErrorKind::Gradient,
+        format!("{why}; gradients need a leaf, as from x.tracked() or a Param"),
+    ))
 }
 /// The cotangent to start with.
 pub(crate) fn seed(op: &'static str, y: &Tensor, given: Option<&Tensor>) -> Result<Tensor, Error> {
     match given {
         Some(s) if s.spec() == y.spec() => Ok(s.clone()),
         Some(s) => {
-            let detail = format!("the seed is {} {}, the result {} {}", s.dtype(), s.shape(), y.dtype(), y.shape());
+            let detail =
+                format!("the seed is {} {}, the result {} {}", s.dtype(), s.shape(), y.dtype(), y.shape());
             Err(Error::new(op, ErrorKind::Shape, format!("{detail}; they must agree")))
         }
         None if y.numel() == 1 => Ok(y.ones_like()),
         None => {
             let detail = format!("the result has shape {}, not one element", y.shape());
-            Err(Error::new(op, ErrorKind::Shape, format!("{detail}; reduce it, or give a cotangent to start from")))
+            Err(Error::new(
+                op,
+                ErrorKind::Shape,
+                format!("{detail}; reduce it, or give a cotangent to start from"),
+            ))
         }
     }
 }

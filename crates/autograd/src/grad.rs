@@ -60,7 +60,13 @@ pub fn grad_recorded_with(y: &Tensor, xs: &[&Tensor], seed: &Tensor) -> Vec<Tens
 
 /// A gradient, or why there is none.
 type Part = Result<Tensor, Error>;
-fn gradients(op: &'static str, y: &Tensor, xs: &[&Tensor], given: Option<&Tensor>, record: bool) -> Result<Vec<Part>, Error> {
+fn gradients(
+    op: &'static str,
+    y: &Tensor,
+    xs: &[&Tensor],
+    given: Option<&Tensor>,
+    record: bool,
+) -> Result<Vec<Part>, Error> {
     let edge = start(op, y)?;
     let seed = seed(op, y, given)?;
     let id = |x: &Tensor| hidden::edge(x).map(|e| e.record().id());
@@ -87,7 +93,13 @@ fn complete(_: &'static str, parts: Vec<Part>) -> Result<Vec<Tensor>, Error> {
 }
 /// Gradients where `y` may not depend on some of `xs`, or on nothing at all: zeros there.
 #[track_caller]
-fn or_zeros(op: &'static str, y: &Tensor, xs: &[&Tensor], given: Option<&Tensor>, record: bool) -> Vec<Tensor> {
+fn or_zeros(
+    op: &'static str,
+    y: &Tensor,
+    xs: &[&Tensor],
+    given: Option<&Tensor>,
+    record: bool,
+) -> Vec<Tensor> {
     if !y.is_tracked() {
         return xs.iter().map(|x| x.zeros_like()).collect();
     }
@@ -129,7 +141,10 @@ pub fn value_and_grad(f: impl FnOnce(&[Tensor]) -> Tensor, xs: &[&Tensor]) -> (T
 /// assert_eq!(pull(&Tensor::from([1.0f64, 10.0]))[0].to_vec::<f64>(), [2.0, 40.0]);
 /// ```
 #[track_caller]
-pub fn vjp<F: FnOnce(&[Tensor]) -> Tensor>(f: F, xs: &[&Tensor]) -> (Tensor, impl Fn(&Tensor) -> Vec<Tensor> + use<F>) {
+pub fn vjp<F: FnOnce(&[Tensor]) -> Tensor>(
+    f: F,
+    xs: &[&Tensor],
+) -> (Tensor, impl Fn(&Tensor) -> Vec<Tensor> + use<F>) {
     let x = leaves(xs);
     let y = enable_grad(|| f(&x));
     let value = y.detach();
@@ -175,7 +190,11 @@ pub fn jvp(f: impl FnOnce(&[Tensor]) -> Tensor, xs: &[&Tensor], vs: &[&Tensor]) 
 /// # Panics
 /// If `f` gives more than one element, or a vector's shape or dtype is not its point's.
 #[track_caller]
-pub fn hvp(f: impl FnOnce(&[Tensor]) -> Tensor, xs: &[&Tensor], vs: &[&Tensor]) -> (Vec<Tensor>, Vec<Tensor>) {
+pub fn hvp(
+    f: impl FnOnce(&[Tensor]) -> Tensor,
+    xs: &[&Tensor],
+    vs: &[&Tensor],
+) -> (Vec<Tensor>, Vec<Tensor>) {
     paired("hvp", xs, vs).or_raise();
     let x = leaves(xs);
     let y = enable_grad(|| f(&x));
@@ -192,7 +211,8 @@ fn paired(op: &'static str, xs: &[&Tensor], vs: &[&Tensor]) -> Result<(), Error>
     }
     for (i, (x, v)) in xs.iter().zip(vs).enumerate() {
         if x.spec() != v.spec() {
-            let given = format!("tangent {i} is {} {}, its point {} {}", v.dtype(), v.shape(), x.dtype(), x.shape());
+            let given =
+                format!("tangent {i} is {} {}, its point {} {}", v.dtype(), v.shape(), x.dtype(), x.shape());
             return Err(Error::new(op, ErrorKind::Shape, format!("{given}; they must agree")));
         }
     }

@@ -59,7 +59,9 @@ impl std::fmt::Display for Missing {
             Missing::Unused => f.write_str("not used in this graph"),
             Missing::Cut { op, at, why } => write!(f, "cut by {op} at {at} ({why})"),
             Missing::Untracked => f.write_str("not tracked; make a leaf with x.tracked()"),
-            Missing::NotALeaf => f.write_str("not a leaf; grad(&y, &[&h]) gives gradients of results on the way"),
+            Missing::NotALeaf => {
+                f.write_str("not a leaf; grad(&y, &[&h]) gives gradients of results on the way")
+            }
         }
     }
 }
@@ -92,8 +94,13 @@ impl Gradients {
     pub fn replace(&mut self, x: &(impl Leaf + ?Sized), g: Tensor) {
         let Some(old) = x.leaf().and_then(|id| self.cotangents.get_mut(&id)) else { return };
         if old.spec() != g.spec() {
-            let given = format!("the gradient is {} {}, not {} {}", old.dtype(), old.shape(), g.dtype(), g.shape());
-            raise(Error::new("replace", ErrorKind::Gradient, format!("{given}; a gradient has its leaf's shape and type")));
+            let given =
+                format!("the gradient is {} {}, not {} {}", old.dtype(), old.shape(), g.dtype(), g.shape());
+            raise(Error::new(
+                "replace",
+                ErrorKind::Gradient,
+                format!("{given}; a gradient has its leaf's shape and type"),
+            ));
         }
         *old = g;
     }
@@ -106,7 +113,7 @@ impl Gradients {
     }
     /// Why any tensor, leaf or not, has no gradient.
     pub(crate) fn why_missing_of(&self, x: &Tensor) -> Missing {
-        match hidden::edge(x).map(|e| e.record()) {
+        match hidden::edge(x).map(hidden::Edge::record) {
             None => Missing::Untracked,
             Some(r) => match r.cut_reason() {
                 Some(why) => Missing::Cut { op: r.name(), at: r.at(), why },
@@ -116,7 +123,11 @@ impl Gradients {
     }
     fn reason(&self, id: u64) -> Missing {
         let cut = self.cuts.iter().find(|c| c.may_read(id));
-        cut.map_or(Missing::Unused, |c| Missing::Cut { op: c.name(), at: c.at(), why: c.cut_reason().unwrap_or("") })
+        cut.map_or(Missing::Unused, |c| Missing::Cut {
+            op: c.name(),
+            at: c.at(),
+            why: c.cut_reason().unwrap_or(""),
+        })
     }
     /// Why a leaf has no gradient. Asked of one that has, the answer means nothing.
     pub fn why_missing(&self, x: &(impl Leaf + ?Sized)) -> Missing {

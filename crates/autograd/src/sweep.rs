@@ -103,7 +103,13 @@ fn leading(root: &Arc<Record>, wanted: &IdSet) -> IdSet {
         }
         let edges = record.inputs();
         inputs.push((record.id(), edges.iter().flatten().map(|e| e.record().id()).collect()));
-        stack.extend(edges.into_iter().flatten().filter(|e| e.record().cut_reason().is_none()).map(|e| e.record().clone()));
+        stack.extend(
+            edges
+                .into_iter()
+                .flatten()
+                .filter(|e| e.record().cut_reason().is_none())
+                .map(|e| e.record().clone()),
+        );
     }
     inputs.sort_unstable_by_key(|i| i.0);
     let mut leading = wanted.clone();
@@ -157,8 +163,8 @@ impl Sweep<'_> {
         for (edge, part) in edges.into_iter().zip(parts) {
             let Some(edge) = edge else { continue };
             match part {
-                Cotangent::Some(part) => self.add(edge, Sum::Some(part)),
-                Cotangent::Zero(spec) => self.add(edge, Sum::Zero(spec)),
+                Cotangent::Some(part) => self.add(&edge, Sum::Some(part)),
+                Cotangent::Zero(spec) => self.add(&edge, Sum::Zero(spec)),
                 Cotangent::None => self.note_cut(edge.record()),
             }
         }
@@ -174,7 +180,7 @@ impl Sweep<'_> {
             if edge.record().cut_reason().is_some() {
                 self.note_cut(edge.record());
             } else if self.leads(edge.record()) {
-                self.add(edge, Sum::Zero(spec));
+                self.add(&edge, Sum::Zero(spec));
             }
         }
         if self.request.take {
@@ -187,7 +193,7 @@ impl Sweep<'_> {
             self.found.cuts.push(record.clone());
         }
     }
-    fn add(&mut self, edge: Edge, part: Sum) {
+    fn add(&mut self, edge: &Edge, part: Sum) {
         let record = edge.record();
         let id = record.id();
         if record.is_leaf() && matches!(&part, Sum::Some(t) if hidden::is_pending(t)) {

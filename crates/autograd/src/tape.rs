@@ -82,7 +82,8 @@ fn line(r: &Arc<Record>, seen: &mut std::collections::HashSet<u64>) -> Line {
 impl fmt::Display for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for l in &self.lines {
-            let inputs: Vec<String> = l.inputs.iter().map(|i| i.map_or("_".to_owned(), |i| format!("%{i}"))).collect();
+            let inputs: Vec<String> =
+                l.inputs.iter().map(|i| i.map_or("_".to_owned(), |i| format!("%{i}"))).collect();
             let call = format!("%{} = {}({})", l.id, l.op, inputs.join(", "));
             let note = match (l.cut, l.spent) {
                 (Some(why), _) => format!("cut: {why}"),

@@ -250,11 +250,11 @@ macro_rules! operators {
 }
 
 operators! {
-    Add add: f32 f64 i32 i64 u8 usize;
-    Sub sub: f32 f64 i32 i64 u8 usize;
-    Mul mul: f32 f64 i32 i64 u8 usize;
-    Div div: f32 f64 i32 i64 u8 usize;
-    Rem rem: f32 f64 i32 i64 u8 usize;
+    Add add: f64 i64;
+    Sub sub: f64 i64;
+    Mul mul: f64 i64;
+    Div div: f64 i64;
+    Rem rem: f64 i64;
 }
 
 impl Neg for &Param {

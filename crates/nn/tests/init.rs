@@ -57,7 +57,7 @@ fn orthogonal_matrices_are() {
         let w = init::orthogonal(shape, 2.0, &mut Rng::new(1));
         assert_eq!(w.shape()[..], shape);
         let short = shape[0].min(shape[1]);
-        let product = if shape[0] <= shape[1] { w.matmul(&w.t()) } else { w.t().matmul(&w) };
+        let product = if shape[0] <= shape[1] { w.matmul(w.t()) } else { w.t().matmul(&w) };
         for (position, value) in product.to_vec::<f32>().into_iter().enumerate() {
             let want = if position % short == position / short { 4.0 } else { 0.0 };
             assert!((value - want).abs() < 1e-5, "{position}: {value}");
@@ -106,5 +106,5 @@ fn what_cannot_be_is_refused() {
     let line = line!() + 1;
     let error = attempt(|| layer.forward(&Tensor::zeros([4, 5]))).unwrap_err();
     assert_eq!(error.to_string(), "Linear: input does not fit: shape [4, 5]; Linear(3, 2) takes [.., 3]");
-    assert_eq!(error.location().map(|at| at.line()), Some(line));
+    assert_eq!(error.location().map(std::panic::Location::line), Some(line));
 }

@@ -9,8 +9,8 @@ pub use retrograd_tensor::*;
 /// What tests read of the table.
 #[doc(hidden)]
 pub mod testing {
-    pub use retrograd_tensor::testing::*;
     use retrograd_nn::functional::loss;
+    pub use retrograd_tensor::testing::*;
 
     /// Every function that reference cases call, of all crates.
     pub fn entries() -> Vec<&'static Entry> {
@@ -27,7 +27,7 @@ pub mod prelude {
     };
     pub use retrograd_nn::prelude::*;
     pub use retrograd_tensor::{
-        BF16, Bool, DType, Error, F16, F32, F64, I32, I64, IntoShape, Operand, Rng, Scalar, Shape, Tensor, U8,
-        attempt, cat, eager, force_all, map_n, memory, no_grad, s, stack, where_, with_threads,
+        BF16, Bool, DType, Error, F16, F32, F64, I32, I64, IntoShape, Operand, Rng, Scalar, Shape, Tensor,
+        U8, attempt, cat, eager, force_all, map_n, memory, no_grad, s, stack, where_, with_threads,
     };
 }

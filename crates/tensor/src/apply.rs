@@ -33,7 +33,12 @@ pub(crate) fn map<const N: usize>(op: &'static Elementwise, x: [Operand; N]) -> 
 }
 /// Output `out` of an elementwise expression.
 #[track_caller]
-pub(crate) fn expr(expr: &Arc<Expr>, out: usize, x: SmallVec<[Operand; 3]>, at: &'static Location<'static>) -> Tensor {
+pub(crate) fn expr(
+    expr: &Arc<Expr>,
+    out: usize,
+    x: SmallVec<[Operand; 3]>,
+    at: &'static Location<'static>,
+) -> Tensor {
     let (compute, shape) = infer(expr, &x).or_raise();
     if !compute.is_float() {
         check_integers(expr, &x, compute).or_raise();
@@ -49,7 +54,11 @@ pub(crate) fn expr(expr: &Arc<Expr>, out: usize, x: SmallVec<[Operand; 3]>, at: 
             Operand::Tensor(t) => {
                 let want = if expr.truths >> k & 1 == 1 { Bool } else { compute };
                 edges.push(t.edge);
-                args.push(Arg::Value(if t.value.dtype == want { t.value } else { cast_value(t.value, want) }));
+                args.push(Arg::Value(if t.value.dtype == want {
+                    t.value
+                } else {
+                    cast_value(t.value, want)
+                }));
             }
         }
     }
@@ -70,7 +79,8 @@ fn finish_map(
     let saving = (any && why.is_none() && mode::recording() && record::tracked(&edges) != 0)
         .then(|| Saving::of(expr, out, &edges, &args, &shape));
     let kind = Kind::Map { expr: expr.clone(), out, compute };
-    let value = if shape.contains(&0) { empty(dtype, shape) } else { Value::pending(kind, dtype, shape, args) };
+    let value =
+        if shape.contains(&0) { empty(dtype, shape) } else { Value::pending(kind, dtype, shape, args) };
     let edge = match saving {
         Some(s) => Some(s.record(edges, &value, at)),
         None if any => cut(expr.name, at, why, &edges),
@@ -82,7 +92,12 @@ fn refuses(expr: &Expr, dtype: DType) -> Option<&'static str> {
     expr.no_gradient().or((!dtype.is_float()).then_some("its result is not a float"))
 }
 /// The mark on an untracked result of tracked operands.
-fn cut(name: &'static str, at: &'static Location<'static>, why: Option<&'static str>, edges: &[Option<Edge>]) -> Option<Edge> {
+fn cut(
+    name: &'static str,
+    at: &'static Location<'static>,
+    why: Option<&'static str>,
+    edges: &[Option<Edge>],
+) -> Option<Edge> {
     match why {
         Some(why) => record::cut(name, at, why, true, edges),
         None => record::cut(name, at, "it ran under no_grad", false, edges),
@@ -100,7 +115,8 @@ fn infer(expr: &Expr, x: &[Operand]) -> Result<(DType, Shape), Error> {
         if expr.truths >> k & 1 == 0 {
             dtype = Some(dtype.map_or(Ok(v.dtype), |d| promote(name, d, v.dtype))?);
         } else if v.dtype != Bool && expr.single().is_none_or(|op| op.class == Class::Choose) {
-            let detail = format!("the condition is {}; it must be bool, as from x.gt(0.0) or x.ne(0)", v.dtype);
+            let detail =
+                format!("the condition is {}; it must be bool, as from x.gt(0.0) or x.ne(0)", v.dtype);
             return Err(Error::new(name, ErrorKind::Dtype, detail));
         }
         match (&broadcast, shape) {
@@ -115,7 +131,11 @@ fn infer(expr: &Expr, x: &[Operand]) -> Result<(DType, Shape), Error> {
     Ok((computing(expr, dtype, numbers)?, shape))
 }
 /// The type to compute in, given the common type of the tensors and the numbers beside them.
-fn computing<I: Iterator<Item = Number>>(expr: &Expr, tensors: Option<DType>, numbers: impl Fn() -> I) -> Result<DType, Error> {
+fn computing<I: Iterator<Item = Number>>(
+    expr: &Expr,
+    tensors: Option<DType>,
+    numbers: impl Fn() -> I,
+) -> Result<DType, Error> {
     let dtype = match tensors {
         None if numbers().all(|n| matches!(n, Number::Bool(_))) => Bool,
         None => F32,
@@ -127,14 +147,19 @@ fn computing<I: Iterator<Item = Number>>(expr: &Expr, tensors: Option<DType>, nu
     let fractional = numbers().find(|n| matches!(n, Number::Float(v) if v.fract() != 0.0));
     if let (false, Some(n)) = (dtype.is_float(), fractional) {
         let given = format!("a fractional number with integers: {} and {dtype}", n.to_f64());
-        return Err(Error::new(expr.name, ErrorKind::Dtype, format!("{given}; cast the tensor, as in x.cast(F32)")));
+        return Err(Error::new(
+            expr.name,
+            ErrorKind::Dtype,
+            format!("{given}; cast the tensor, as in x.cast(F32)"),
+        ));
     }
     if dtype == Bool && expr.numbers {
         let detail = "arithmetic on bool: both operands are bool; use logical_and and kin, or x.cast(I64)";
         return Err(Error::new(expr.name, ErrorKind::Dtype, detail));
     }
     if expr.integers && !dtype.is_int() {
-        let detail = format!("no integers: the operands are {dtype}; use logical_and and kin, or x.cast(I64)");
+        let detail =
+            format!("no integers: the operands are {dtype}; use logical_and and kin, or x.cast(I64)");
         return Err(Error::new(expr.name, ErrorKind::Dtype, detail));
     }
     Ok(dtype)
@@ -142,7 +167,9 @@ fn computing<I: Iterator<Item = Number>>(expr: &Expr, tensors: Option<DType>, nu
 /// Refuses integers that an operation of the table has no result for, which means to compute them now. A closure
 /// that divides by 0 gives 0.
 fn check_integers(expr: &Expr, x: &[Operand], compute: DType) -> Result<(), Error> {
-    let Some(op) = expr.single().filter(|op| matches!(op.class, Class::Quotient | Class::Power)) else { return Ok(()) };
+    let Some(op) = expr.single().filter(|op| matches!(op.class, Class::Quotient | Class::Power)) else {
+        return Ok(());
+    };
     let refused = match &x[1] {
         Operand::Number(n) => {
             let wraps_to_zero = n.bits(compute) == 0;
@@ -155,7 +182,8 @@ fn check_integers(expr: &Expr, x: &[Operand], compute: DType) -> Result<(), Erro
         }
     };
     let right = "use other operands, or floats, as from x.cast(F32)";
-    let refuse = |why| Error::new(op.name, ErrorKind::Value, format!("{why}: operands of type {compute}; {right}"));
+    let refuse =
+        |why| Error::new(op.name, ErrorKind::Value, format!("{why}: operands of type {compute}; {right}"));
     refused.map_or(Ok(()), |why| Err(refuse(why)))
 }
 
@@ -213,7 +241,8 @@ pub(crate) fn op(op: impl Op, x: &[&Tensor]) -> Tensor {
 #[track_caller]
 pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     let at = Location::caller();
-    let specs: SmallVec<[Spec; 2]> = x.iter().map(|t| Spec { shape: t.value.shape.clone(), dtype: t.value.dtype }).collect();
+    let specs: SmallVec<[Spec; 2]> =
+        x.iter().map(|t| Spec { shape: t.value.shape.clone(), dtype: t.value.dtype }).collect();
     let out = op.infer(&specs).or_raise();
     let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
     let kernel = op.kernel(&specs, &out);
@@ -225,7 +254,6 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     values.into_iter().enumerate().map(|(k, value)| Tensor { value, edge: place(k as u32) }).collect()
 }
 /// The record, or the cut, of a structural operation.
-#[expect(clippy::too_many_arguments, reason = "the parts of one record")]
 fn mark(
     op: impl Op,
     fuses: bool,
@@ -259,7 +287,7 @@ fn run(kernel: Kernel, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
         Kernel::View(f) => smallvec![view(&x[0].value, &*f, only(out))],
         Kernel::Cast => smallvec![cast_value(x[0].value.clone(), only(out).dtype)],
         Kernel::Reshape => smallvec![reshape(&x[0].value, only(out).shape)],
-        Kernel::Fold(red, axes) => smallvec![fold(&x[0].value, red, &axes, only(out))],
+        Kernel::Fold(red, axes) => smallvec![fold(&x[0].value, red, &axes, &only(out))],
     }
 }
 fn only(mut out: Specs) -> Spec {
@@ -282,7 +310,11 @@ fn view(x: &Held, f: &dyn Fn(&Layout) -> Option<Layout>, out: Spec) -> Held {
     }
     let dense = same_value(x.clone(), x.shape.clone());
     let layout = f(&dense.layout()).expect("a dense layout has every view");
-    Value::ready(x.dtype, out.shape, View { buffer: dense.ready_view().buffer.clone(), layout: Some(Box::new(layout)) })
+    Value::ready(
+        x.dtype,
+        out.shape,
+        View { buffer: dense.ready_view().buffer.clone(), layout: Some(Box::new(layout)) },
+    )
 }
 fn reshape(x: &Held, shape: Shape) -> Held {
     if x.shape == shape {
@@ -297,13 +329,16 @@ fn reshape(x: &Held, shape: Shape) -> Held {
         Some(l) => l.reshape(&shape),
     };
     match layout {
-        Some(l) => Value::ready(x.dtype, shape, View { buffer: ready.buffer.clone(), layout: Some(Box::new(l)) }),
+        Some(l) => {
+            Value::ready(x.dtype, shape, View { buffer: ready.buffer.clone(), layout: Some(Box::new(l)) })
+        }
         None => same_value(x.clone(), shape),
     }
 }
 fn run_call(call: &Call, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     crate::plan::force(&x.iter().map(|t| &t.value).collect::<SmallVec<[&Held; 4]>>());
-    let mut buffers: SmallVec<[Buffer; 1]> = out.iter().map(|s| backend().allocate(s.shape.numel() * s.dtype.size())).collect();
+    let mut buffers: SmallVec<[Buffer; 1]> =
+        out.iter().map(|s| backend().allocate(s.shape.numel() * s.dtype.size())).collect();
     let mut results: SmallVec<[ViewMut<'_>; 1]> =
         out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
     let views: SmallVec<[CallView<'_>; 4]> = x.iter().map(|t| CallView::of(&t.value)).collect();
@@ -315,7 +350,7 @@ fn run_call(call: &Call, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
 
 /// A reduction, as one pending value per group of adjacent reduced axes, last group first. Which trees these are
 /// depends on shape and axes alone. Half types are folded in `F32`.
-fn fold(x: &Held, red: Red, axes: &[usize], out: Spec) -> Held {
+fn fold(x: &Held, red: Red, axes: &[usize], out: &Spec) -> Held {
     let start = match x.dtype {
         F16 | BF16 => cast_value(x.clone(), F32),
         d if d == out.dtype => x.clone(),

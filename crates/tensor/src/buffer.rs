@@ -2,9 +2,9 @@
 //!
 //! A buffer knows neither dtype nor shape. Fresh memory is dear (page faults cost four times the pass that
 //! fills it), so a dropped buffer goes back to its class until the cache holds [`CACHE_LIMIT`] bytes.
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use crate::cpu::load;
 use crate::dtype::{DType, Element};
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};

@@ -15,8 +15,8 @@ use std::sync::{Mutex, PoisonError};
 
 mod product;
 mod random;
-pub(crate) use random::{Random, dropout, random};
 pub(crate) use product::product;
+pub(crate) use random::{Random, dropout, random};
 
 /// A named loop over operands in memory.
 pub struct Call {

@@ -14,17 +14,17 @@
 //!    releases its locks and leaves everything pending.
 //!
 //! The loom model of these rules runs this very code (`cell/model.rs`, built with `--cfg loom`).
-#[cfg(not(loom))]
-use std::sync::{
-    Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering},
-};
 #[cfg(loom)]
 use loom::sync::{
     Mutex, MutexGuard,
     atomic::{AtomicU64, Ordering},
 };
 use std::sync::OnceLock;
+#[cfg(not(loom))]
+use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicU64, Ordering},
+};
 
 #[cfg(all(test, loom))]
 mod model;

@@ -82,7 +82,10 @@ pub(crate) fn promote(op: &'static str, a: DType, b: DType) -> Result<DType, Err
         (true, true) => Err(Error::new(
             op,
             ErrorKind::Dtype,
-            format!("float types differ: {a} and {b}; cast one of them, as in x.cast({})", b.name().to_uppercase()),
+            format!(
+                "float types differ: {a} and {b}; cast one of them, as in x.cast({})",
+                b.name().to_uppercase()
+            ),
         )),
         (true, false) => Ok(a),
         (false, true) => Ok(b),
@@ -95,7 +98,9 @@ mod sealed {
 }
 
 /// A Rust type that tensors can hold.
-pub trait Element: Copy + Send + Sync + PartialEq + fmt::Debug + fmt::Display + 'static + sealed::Sealed {
+pub trait Element:
+    Copy + Send + Sync + PartialEq + fmt::Debug + fmt::Display + 'static + sealed::Sealed
+{
     /// The tensor type of this Rust type.
     const DTYPE: DType;
     /// This value as `f64`; `i64` beyond 2^53 is rounded.

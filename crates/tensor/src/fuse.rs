@@ -221,7 +221,11 @@ impl Compiler {
     }
     fn cast(&mut self, v: u32, dtype: DType) -> u32 {
         let (from, level) = (self.vals[v as usize].dtype, self.vals[v as usize].level);
-        if from == dtype { v } else { self.step(Op::Map(map::cast(from, dtype)), level, dtype, [v, NONE, NONE]) }
+        if from == dtype {
+            v
+        } else {
+            self.step(Op::Map(map::cast(from, dtype)), level, dtype, [v, NONE, NONE])
+        }
     }
     /// An operand at `level`, as it is.
     fn operand(&mut self, r: Ref, level: Level) -> u32 {
@@ -294,23 +298,43 @@ impl Compiler {
                     for (s, &x) in s.iter_mut().zip(&a[..op.0.arity]) {
                         *s = v[x as usize];
                     }
-                    self.row(op, s, item.level)
+                    self.row(op, s, within, item.level)
                 }
             };
         }
         v[expr.outs[out] as usize]
     }
-    fn row(&mut self, op: OpRef, s: [u32; 3], level: Level) -> u32 {
+    fn row(&mut self, op: OpRef, mut s: [u32; 3], within: DType, level: Level) -> u32 {
+        self.agree(op.0.class, &mut s[..op.0.arity], within);
         if let Some(&v) = self.known.get(&(op, s)) {
             return v;
         }
         let operand = s[usize::from(op.0.class == Class::Choose)];
         let dtype = self.vals[operand as usize].dtype;
-        let kernel = (op.0.kernel)(dtype).unwrap_or_else(|| unreachable!("{} of {dtype} passed infer", op.0.name));
+        let kernel =
+            (op.0.kernel)(dtype).unwrap_or_else(|| unreachable!("{} of {dtype} passed infer", op.0.name));
         let result = if matches!(op.0.class, Class::Test | Class::Logic) { Bool } else { dtype };
         let v = self.step(Op::Map(kernel), level, result, s);
         self.known.insert((op, s), v);
         v
+    }
+    /// Gives a row's operands the types that its kernel takes: truth values are 0 and 1 beside numbers and in
+    /// arithmetic, numbers are true unless 0.
+    fn agree(&mut self, class: Class, s: &mut [u32], within: DType) {
+        let conditions = match class {
+            Class::Logic => s.len(),
+            Class::Choose => 1,
+            _ => 0,
+        };
+        let (conditions, data) = s.split_at_mut(conditions);
+        let truth = |c: &Compiler, v: &u32| c.vals[*v as usize].dtype == Bool;
+        let as_truths = matches!(class, Class::Test | Class::Choose) && data.iter().all(|v| truth(self, v));
+        for v in conditions {
+            *v = self.cast(*v, Bool);
+        }
+        for v in data {
+            *v = self.cast(*v, if as_truths { Bool } else { within });
+        }
     }
     /// A constant of an expression's code; its bits are part of the code.
     fn constant(&mut self, bits: u64, dtype: DType, level: Level) -> u32 {
@@ -349,7 +373,12 @@ impl Compiler {
     /// Registers for values by their last use; a step's result never lies where one of its operands does.
     fn allocate(&mut self) -> u32 {
         let (mut free, mut slots) = (vec![], 0);
-        let mut take = |free: &mut Vec<u32>| free.pop().unwrap_or_else(|| { slots += 1; slots - 1 });
+        let mut take = |free: &mut Vec<u32>| {
+            free.pop().unwrap_or_else(|| {
+                slots += 1;
+                slots - 1
+            })
+        };
         for v in &mut self.vals {
             if let Place::Number { slot, .. } = &mut v.place {
                 *slot = take(&mut free);

@@ -1,9 +1,9 @@
 //! What `autograd` and `nn` see of records, and nobody else.
 //!
 //! Reading: id, operation, line, inputs, and take or peek of what was saved. Making: leaves, and marks that cut.
+use crate::op::Spec;
 use crate::record::{self, Kind};
 pub use crate::record::{Cotangent, Cotangents, Edge, Record};
-use crate::op::Spec;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::panic::Location;

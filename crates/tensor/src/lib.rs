@@ -1,5 +1,8 @@
 //! Tensor values, lazily fused kernels and the table of operations of retrograd.
-#![allow(missing_docs)]
+//!
+//! A [`Tensor`] is an immutable array whose elements are computed on demand, a whole chain of operations in one pass
+//! over memory. Operations on tracked tensors leave records, which `retrograd_autograd` reads; this crate can compute
+//! and cannot differentiate. Programs use the facade crate `retrograd`.
 mod apply;
 mod approx;
 mod backend;
@@ -20,8 +23,8 @@ pub mod index;
 #[cfg(feature = "ndarray")]
 mod interop;
 pub mod layout;
-pub mod memory;
 mod map;
+pub mod memory;
 mod mode;
 pub mod op;
 mod operand;
@@ -41,10 +44,10 @@ pub use index::Index;
 pub use map::{map_n, map_n_out};
 pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
-pub use ops::pad::PadMode;
 pub use ops::join::{cat, meshgrid, stack, where_};
-pub use rng::Rng;
+pub use ops::pad::PadMode;
 pub use record::{Context, Cotangent, Cotangents};
+pub use rng::Rng;
 pub use scalar::Scalar;
 pub use shape::{IntoAxes, IntoDims, IntoShape, Shape};
 pub use tensor::Tensor;

@@ -55,7 +55,11 @@ pub fn map_n(x: impl IntoIterator<Item = Operand>, f: impl FnOnce(&[Scalar]) -> 
 }
 /// As [`map_n`] under a name of its own: how composites of the table become one operation.
 #[track_caller]
-pub(crate) fn named(name: &'static str, x: impl IntoIterator<Item = Operand>, f: impl FnOnce(&[Scalar]) -> Scalar) -> Tensor {
+pub(crate) fn named(
+    name: &'static str,
+    x: impl IntoIterator<Item = Operand>,
+    f: impl FnOnce(&[Scalar]) -> Scalar,
+) -> Tensor {
     let (expr, x) = traced(name, x, |s| vec![f(s)]);
     apply::expr(&expr, 0, x, std::panic::Location::caller())
 }
@@ -73,7 +77,10 @@ pub(crate) fn named(name: &'static str, x: impl IntoIterator<Item = Operand>, f:
 /// # Panics
 /// If the shapes do not broadcast, the types differ, or `f` gives nothing.
 #[track_caller]
-pub fn map_n_out(x: impl IntoIterator<Item = Operand>, f: impl FnOnce(&[Scalar]) -> Vec<Scalar>) -> Vec<Tensor> {
+pub fn map_n_out(
+    x: impl IntoIterator<Item = Operand>,
+    f: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
+) -> Vec<Tensor> {
     let (expr, x) = traced("map", x, f);
     apply::outputs(&expr, x)
 }

@@ -48,7 +48,15 @@ pub struct Stats {
 pub fn stats() -> Stats {
     let [live, peak, cached, fresh] = buffer::counters();
     let read = |c: &AtomicUsize| c.load(Relaxed);
-    Stats { programs: read(&PROGRAMS), outputs: read(&OUTPUTS), in_place: read(&IN_PLACE), live, peak, cached, fresh }
+    Stats {
+        programs: read(&PROGRAMS),
+        outputs: read(&OUTPUTS),
+        in_place: read(&IN_PLACE),
+        live,
+        peak,
+        cached,
+        fresh,
+    }
 }
 /// Begins a new [`Stats::peak`] at what is live now.
 pub fn reset_peak() {

@@ -32,11 +32,16 @@ pub type Specs = SmallVec<[Spec; 1]>;
 /// One tensor per output.
 pub type Outputs = SmallVec<[Tensor; 1]>;
 
+/// From an operand's layout to the view's.
+pub type LayoutFn = Box<dyn Fn(&Layout) -> Option<Layout>>;
+/// From operands to outputs, in tensor operations.
+pub type ComposeFn = Box<dyn Fn(&[Tensor]) -> Outputs>;
+
 /// How an operation runs. Planning looks at nothing else.
 pub enum Kernel {
     /// The operand's elements, found elsewhere: a new layout of the same buffer, or `None` if strides cannot
     /// express it (the operand is then copied to dense order first).
-    View(Box<dyn Fn(&Layout) -> Option<Layout>>),
+    View(LayoutFn),
     /// The operand repeated to the result's shape: a view that stays in a program where rows are repeated.
     Expand,
     /// The same elements in the same logical order under the result's shape.
@@ -48,7 +53,7 @@ pub enum Kernel {
     /// A loop over whole operands in memory.
     Call(Call),
     /// A formula over other operations, which are not recorded: this operation's own rule is its gradient.
-    Compose(Box<dyn Fn(&[Tensor]) -> Outputs>),
+    Compose(ComposeFn),
 }
 impl Kernel {
     /// Whether this kind of operation, and so its gradient rule, leaves what is pending pending.

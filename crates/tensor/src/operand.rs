@@ -30,7 +30,12 @@ impl From<&&Tensor> for Operand {
 }
 macro_rules! numbers { ($($t:ty)*) => {$(
     impl From<$t> for Operand { fn from(v: $t) -> Operand { Operand::Number(v.into()) } }
-    numbers!(@ $t: Add add ADD, Sub sub SUB, Mul mul MUL, Div div DIV, Rem rem REM);
+)*}; }
+numbers!(bool f32 f64 i32 i64 u8 usize);
+
+// On the left one float and one integer type: with more, the literal in `(1.0 - &x).exp()` would have no type.
+macro_rules! left { ($($t:ty)*) => {$(
+    left!(@ $t: Add add ADD, Sub sub SUB, Mul mul MUL, Div div DIV, Rem rem REM);
 )*};
 (@ $t:ty: $($tr:ident $f:ident $OP:ident),*) => {$(
     impl $tr<Tensor> for $t {
@@ -44,12 +49,7 @@ macro_rules! numbers { ($($t:ty)*) => {$(
         fn $f(self, o: &Tensor) -> Tensor { apply::map(&$OP, [self.into(), o.into()]) }
     }
 )*}; }
-numbers!(f32 f64 i32 i64 u8 usize);
-impl From<bool> for Operand {
-    fn from(v: bool) -> Operand {
-        Operand::Number(v.into())
-    }
-}
+left!(f64 i64);
 
 macro_rules! operators { ($($tr:ident $f:ident $assign:ident $fa:ident $OP:ident)*) => {$(
     impl<R: Into<Operand>> $tr<R> for Tensor {

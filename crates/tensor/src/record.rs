@@ -97,8 +97,23 @@ impl From<Option<Tensor>> for Cotangent {
 pub type Cotangents = SmallVec<[Cotangent; 2]>;
 
 impl Record {
-    fn new(name: &'static str, at: &'static Location<'static>, kind: Kind, leaves: u64, spec: Option<Spec>, state: State) -> Arc<Record> {
-        Arc::new(Record { id: crate::value::next_id(), name, at, kind, leaves, spec, state: Mutex::new(state) })
+    fn new(
+        name: &'static str,
+        at: &'static Location<'static>,
+        kind: Kind,
+        leaves: u64,
+        spec: Option<Spec>,
+        state: State,
+    ) -> Arc<Record> {
+        Arc::new(Record {
+            id: crate::value::next_id(),
+            name,
+            at,
+            kind,
+            leaves,
+            spec,
+            state: Mutex::new(state),
+        })
     }
     pub(crate) fn leaf(at: &'static Location<'static>) -> Arc<Record> {
         let id = crate::value::next_id();
@@ -147,7 +162,8 @@ impl Record {
         let state = self.state();
         match &state.rule {
             Some(Rule::Map(m)) => {
-                let inputs = m.saved.iter().filter_map(|s| if let Slot::Value(v) = s { Some(v) } else { None });
+                let inputs =
+                    m.saved.iter().filter_map(|s| if let Slot::Value(v) = s { Some(v) } else { None });
                 inputs.chain(&m.output).map(Saved::hold).collect()
             }
             Some(Rule::Op(o)) => o.inputs.iter().chain(&o.outputs).flatten().map(Saved::hold).collect(),
@@ -184,8 +200,9 @@ impl Drop for Record {
     fn drop(&mut self) {
         let own = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut stack: SmallVec<[Edge; 4]> = own.inputs.drain(..).flatten().collect();
-        while let Some(mut edge) = stack.pop() {
-            if let Some(record) = Arc::get_mut(&mut edge.record) {
+        while let Some(edge) = stack.pop() {
+            // Not `get_mut`: the weak edges of a mark may outlive the record.
+            if let Some(mut record) = Arc::into_inner(edge.record) {
                 let state = record.state.get_mut().unwrap_or_else(PoisonError::into_inner);
                 stack.extend(state.inputs.drain(..).flatten());
             }
@@ -212,7 +229,13 @@ fn leaves(edges: &[Option<Edge>]) -> u64 {
     edges.iter().flatten().fold(0, |m, e| m | e.record.leaves)
 }
 /// A cut of `edges` for a reason; an existing cut is handed on when no operand is tracked.
-pub(crate) fn cut(name: &'static str, at: &'static Location<'static>, why: &'static str, keep: bool, edges: &[Option<Edge>]) -> Option<Edge> {
+pub(crate) fn cut(
+    name: &'static str,
+    at: &'static Location<'static>,
+    why: &'static str,
+    keep: bool,
+    edges: &[Option<Edge>],
+) -> Option<Edge> {
     let mut marks = edges.iter().flatten();
     if tracked(edges) == 0
         && let (Some(first), None) = (marks.next(), marks.next())
@@ -235,7 +258,13 @@ pub(crate) struct Saving {
 }
 impl Saving {
     /// Saves those of `args` that the derivatives read. `shape` is the result's.
-    pub(crate) fn of(expr: &Arc<Expr>, out: usize, edges: &[Option<Edge>], args: &[Arg], shape: &Shape) -> Saving {
+    pub(crate) fn of(
+        expr: &Arc<Expr>,
+        out: usize,
+        edges: &[Option<Edge>],
+        args: &[Arg],
+        shape: &Shape,
+    ) -> Saving {
         let reached = tracked(edges);
         let used = |(i, d): (usize, &Derivative)| if reached >> i & 1 == 1 { d.reads } else { 0 };
         let reads = expr.pullback(out).iter().enumerate().map(used).fold(0, |m, r| m | r);
@@ -254,7 +283,12 @@ impl Saving {
             shapes: args.iter().any(differs).then(|| args.iter().map(of).collect()),
         }
     }
-    pub(crate) fn record(self, edges: SmallVec<[Option<Edge>; 2]>, value: &Held, at: &'static Location<'static>) -> Edge {
+    pub(crate) fn record(
+        self,
+        edges: SmallVec<[Option<Edge>; 2]>,
+        value: &Held,
+        at: &'static Location<'static>,
+    ) -> Edge {
         let name = self.expr.name;
         let output = self.output.then(|| value.save());
         let rule = MapRule { expr: self.expr, out: self.out, saved: self.saved, output, shapes: self.shapes };
@@ -265,7 +299,6 @@ impl Saving {
     }
 }
 /// Records a structural operation.
-#[expect(clippy::too_many_arguments, reason = "the parts of one record")]
 pub(crate) fn op(
     op: Box<dyn Op>,
     fuses: bool,
@@ -278,8 +311,13 @@ pub(crate) fn op(
     let saves = op.saves(tracked(&edges));
     let spec = outputs.first().map(|v| Spec { shape: v.shape.clone(), dtype: v.dtype });
     let name = op.name();
-    let inputs = inputs.iter().enumerate().map(|(i, t)| (saves.inputs >> i & 1 == 1).then(|| t.value.save())).collect();
-    let outputs = outputs.iter().enumerate().map(|(i, v)| (saves.outputs >> i & 1 == 1).then(|| v.save())).collect();
+    let inputs = inputs
+        .iter()
+        .enumerate()
+        .map(|(i, t)| (saves.inputs >> i & 1 == 1).then(|| t.value.save()))
+        .collect();
+    let outputs =
+        outputs.iter().enumerate().map(|(i, v)| (saves.outputs >> i & 1 == 1).then(|| v.save())).collect();
     let rule = Some(Rule::Op(Box::new(OpRule { op, inputs, outputs, specs, fuses })));
     let leaves = leaves(&edges);
     Record::new(name, at, Kind::Op, leaves, spec, State { inputs: edges, weak: SmallVec::new(), rule })
@@ -304,7 +342,9 @@ impl Context<'_> {
     /// # Panics
     /// If it was not saved.
     pub fn input(&self, i: usize) -> Tensor {
-        let saved = self.rule.inputs[i].as_ref().unwrap_or_else(|| panic!("{}: operand {i} was not saved", self.record.name));
+        let saved = self.rule.inputs[i]
+            .as_ref()
+            .unwrap_or_else(|| panic!("{}: operand {i} was not saved", self.record.name));
         Tensor { value: saved.hold(), edge: if mode::recording() { self.edges[i].clone() } else { None } }
     }
     /// Output `i`, which [`Op::saves`] named.
@@ -312,7 +352,9 @@ impl Context<'_> {
     /// # Panics
     /// If it was not saved.
     pub fn output(&self, i: usize) -> Tensor {
-        let saved = self.rule.outputs[i].as_ref().unwrap_or_else(|| panic!("{}: output {i} was not saved", self.record.name));
+        let saved = self.rule.outputs[i]
+            .as_ref()
+            .unwrap_or_else(|| panic!("{}: output {i} was not saved", self.record.name));
         let edge = Edge { record: self.record.clone(), out: i as u32 };
         Tensor { value: saved.hold(), edge: mode::recording().then_some(edge) }
     }
@@ -337,7 +379,12 @@ pub(crate) struct Taken {
 }
 /// Runs the record's rule on the cotangent of its output, for the operands that `wanted` picks among the tracked
 /// ones. With `take` the record is spent; `None` if it already was.
-pub(crate) fn pull(record: &Arc<Record>, g: &Tensor, take: bool, wanted: &dyn Fn(&Edge) -> bool) -> Option<(Taken, Cotangents)> {
+pub(crate) fn pull(
+    record: &Arc<Record>,
+    g: &Tensor,
+    take: bool,
+    wanted: &dyn Fn(&Edge) -> bool,
+) -> Option<(Taken, Cotangents)> {
     let mut state = record.state();
     state.rule.as_ref()?;
     if take {
@@ -350,7 +397,13 @@ pub(crate) fn pull(record: &Arc<Record>, g: &Tensor, take: bool, wanted: &dyn Fn
     let parts = run(record, state.rule.as_ref()?, &edges, g, wanted);
     Some((Taken { edges, rule: None }, parts))
 }
-fn run(record: &Arc<Record>, rule: &Rule, edges: &[Option<Edge>], g: &Tensor, wanted: &dyn Fn(&Edge) -> bool) -> Cotangents {
+fn run(
+    record: &Arc<Record>,
+    rule: &Rule,
+    edges: &[Option<Edge>],
+    g: &Tensor,
+    wanted: &dyn Fn(&Edge) -> bool,
+) -> Cotangents {
     let need = |e: &Option<Edge>| e.as_ref().is_some_and(|e| e.record.is_tracked() && wanted(e));
     let needs = edges.iter().enumerate().fold(0, |m, (i, e)| m | u64::from(need(e)) << i);
     match rule {
@@ -361,7 +414,9 @@ fn run(record: &Arc<Record>, rule: &Rule, edges: &[Option<Edge>], g: &Tensor, wa
 impl MapRule {
     fn run(&self, record: &Arc<Record>, edges: &[Option<Edge>], needs: u64, g: &Tensor) -> Cotangents {
         let pullback = self.expr.pullback(self.out);
-        let part = |i: usize| if needs >> i & 1 == 1 { self.part(record, edges, &pullback[i], i, g) } else { Cotangent::None };
+        let part = |i: usize| {
+            if needs >> i & 1 == 1 { self.part(record, edges, &pullback[i], i, g) } else { Cotangent::None }
+        };
         (0..edges.len()).map(part).collect()
     }
     /// Shape and dtype of operand `i`, given the output's.
@@ -369,9 +424,19 @@ impl MapRule {
         let shape = self.shapes.as_ref().map_or(&out.shape, |s| &s[i]);
         Spec { shape: shape.clone(), dtype: out.dtype }
     }
-    fn part(&self, record: &Arc<Record>, edges: &[Option<Edge>], d: &Derivative, i: usize, g: &Tensor) -> Cotangent {
+    fn part(
+        &self,
+        record: &Arc<Record>,
+        edges: &[Option<Edge>],
+        d: &Derivative,
+        i: usize,
+        g: &Tensor,
+    ) -> Cotangent {
         if d.zero {
-            return Cotangent::Zero(Spec { shape: self.shapes.as_ref().map_or(g.shape(), |s| &s[i]).clone(), dtype: g.dtype() });
+            return Cotangent::Zero(Spec {
+                shape: self.shapes.as_ref().map_or(g.shape(), |s| &s[i]).clone(),
+                dtype: g.dtype(),
+            });
         }
         let part = if d.identity { g.clone() } else { self.apply(record, edges, d, g) };
         match &self.shapes {
@@ -395,7 +460,9 @@ impl MapRule {
                 return Tensor { value, edge: keep.then(|| Edge { record: record.clone(), out: 0 }) }.into();
             }
             match &self.saved[k] {
-                Slot::Value(v) => Tensor { value: v.hold(), edge: if keep { edges[k].clone() } else { None } }.into(),
+                Slot::Value(v) => {
+                    Tensor { value: v.hold(), edge: if keep { edges[k].clone() } else { None } }.into()
+                }
                 Slot::Number(v) => crate::operand::Operand::Number(*v),
                 Slot::No => unreachable!("saved, since the derivative reads it"),
             }

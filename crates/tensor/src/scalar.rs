@@ -197,7 +197,18 @@ impl Expr {
                 }
             }
         }
-        Arc::new(Expr { name, n_in, code, outs, work, truths, floats, numbers, integers, derivatives: OnceLock::new() })
+        Arc::new(Expr {
+            name,
+            n_in,
+            code,
+            outs,
+            work,
+            truths,
+            floats,
+            numbers,
+            integers,
+            derivatives: OnceLock::new(),
+        })
     }
     /// Whether output `out` is a truth value.
     pub(crate) fn is_truth(&self, out: usize) -> bool {
@@ -215,7 +226,11 @@ impl Expr {
         }
     }
     /// Records `f` over `n_in` fresh symbols. Traces nest.
-    pub(crate) fn trace(name: &'static str, n_in: usize, f: impl FnOnce(&[Scalar]) -> Vec<Scalar>) -> Arc<Expr> {
+    pub(crate) fn trace(
+        name: &'static str,
+        n_in: usize,
+        f: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
+    ) -> Arc<Expr> {
         struct Outer(Option<Trace>);
         impl Drop for Outer {
             fn drop(&mut self) {
@@ -268,7 +283,9 @@ impl Expr {
     /// The row of the table that this whole expression is, if it is one.
     pub(crate) fn single(&self) -> Option<&'static Elementwise> {
         match self.code.last() {
-            Some(Ins::Do(op, a)) if self.work == 1 && a.iter().take(op.0.arity).enumerate().all(|(i, &k)| k == i as u32) => {
+            Some(Ins::Do(op, a))
+                if self.work == 1 && a.iter().take(op.0.arity).enumerate().all(|(i, &k)| k == i as u32) =>
+            {
                 Some(op.0)
             }
             _ => None,
@@ -284,12 +301,16 @@ impl Expr {
     /// The derivatives of output `out`, one per input, over (inputs, output, cotangent). Reverse mode over `code`.
     pub(crate) fn pullback(&self, out: usize) -> &[Derivative] {
         let all = self.derivatives.get_or_init(|| {
-            (0..self.outs.len()).flat_map(|out| (0..self.n_in).map(move |wrt| (out, wrt))).map(|(o, w)| self.derive(o, w)).collect()
+            (0..self.outs.len())
+                .flat_map(|out| (0..self.n_in).map(move |wrt| (out, wrt)))
+                .map(|(o, w)| self.derive(o, w))
+                .collect()
         });
         &all[out * self.n_in..(out + 1) * self.n_in]
     }
     fn derive(&self, out: usize, wrt: usize) -> Derivative {
-        let expr = Expr::trace(self.name, self.n_in + 2, |v| vec![self.adjoint(self.outs[out] as usize, wrt, v)]);
+        let expr =
+            Expr::trace(self.name, self.n_in + 2, |v| vec![self.adjoint(self.outs[out] as usize, wrt, v)]);
         let reads = expr.code.iter().fold(0, |m, i| if let Ins::In(k) = i { m | 1 << k } else { m });
         let result = expr.code[expr.outs[0] as usize];
         let zero = matches!(result, Ins::Const(bits) if f64::from_bits(bits) == 0.0);
@@ -369,6 +390,7 @@ fn reachable(code: &[Ins], outs: &[u32]) -> (Vec<Ins>, Vec<u32>) {
 
 /// The one expression with this code. Programs and derivatives are cached per expression, so equal closures must
 /// be one; the table is cleared when it grows beyond what programs hold.
+#[expect(clippy::mutable_key_type, reason = "rows of the table are compared by address")]
 fn intern(name: &'static str, n_in: usize, code: Vec<Ins>, outs: Vec<u32>) -> Arc<Expr> {
     type Code = (&'static str, usize, Vec<Ins>, Vec<u32>);
     type Known = HashMap<Code, Arc<Expr>>;

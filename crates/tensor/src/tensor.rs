@@ -51,8 +51,10 @@ impl Tensor {
     pub fn from_slice<T: Element>(data: &[T], shape: impl IntoShape) -> Tensor {
         let shape = shape.into_shape();
         if shape.checked_numel() != Some(data.len()) {
-            let given = format!("{} elements do not fill shape {shape}", data.len());
-            let detail = format!("{given}; it needs {:?}", shape.checked_numel());
+            let needed =
+                shape.checked_numel().map_or_else(|| "more than fit in memory".to_owned(), |n| n.to_string());
+            let detail =
+                format!("wrong number of elements: {} for shape {shape}; it needs {needed}", data.len());
             raise(Error::new("from_slice", ErrorKind::Shape, detail));
         }
         let mut buffer = Buffer::alloc(size_of_val(data));
@@ -64,6 +66,10 @@ impl Tensor {
     /// # Panics
     /// If the number of elements is not the shape's.
     #[track_caller]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the vector is the caller's to give up, as everywhere in Rust"
+    )]
     pub fn from_vec<T: Element>(data: Vec<T>, shape: impl IntoShape) -> Tensor {
         Tensor::from_slice(&data, shape)
     }
@@ -184,7 +190,8 @@ impl Tensor {
     #[track_caller]
     pub fn item(&self) -> f64 {
         if self.numel() != 1 {
-            let detail = format!("{} elements in shape {}; item reads exactly one", self.numel(), self.shape());
+            let detail =
+                format!("{} elements in shape {}; item reads exactly one", self.numel(), self.shape());
             raise(Error::new("item", ErrorKind::Shape, detail));
         }
         crate::cpu::map::by_dtype!(self.dtype(), T => self.to_vec::<T>()[0].to_f64())
@@ -262,7 +269,9 @@ impl<T: Element, const A: usize, const B: usize, const C: usize> From<[[[T; C]; 
         Tensor::from_slice(v.as_flattened().as_flattened(), [A, B, C])
     }
 }
-impl<T: Element, const A: usize, const B: usize, const C: usize, const D: usize> From<[[[[T; D]; C]; B]; A]> for Tensor {
+impl<T: Element, const A: usize, const B: usize, const C: usize, const D: usize> From<[[[[T; D]; C]; B]; A]>
+    for Tensor
+{
     fn from(v: [[[[T; D]; C]; B]; A]) -> Tensor {
         Tensor::from_slice(v.as_flattened().as_flattened().as_flattened(), [A, B, C, D])
     }

@@ -109,25 +109,27 @@ pub(crate) struct Space {
 pub(crate) struct Held(Arc<Value>);
 /// A counted handle inside a tape record; it alone does not make a value worth writing to memory.
 pub(crate) struct Saved(Arc<Value>);
-macro_rules! handle { ($h:ident, $inc:ident, $dec:ident) => {
-    impl Clone for $h {
-        fn clone(&self) -> $h {
-            self.0.cell.$inc();
-            $h(self.0.clone())
+macro_rules! handle {
+    ($h:ident, $inc:ident, $dec:ident) => {
+        impl Clone for $h {
+            fn clone(&self) -> $h {
+                self.0.cell.$inc();
+                $h(self.0.clone())
+            }
         }
-    }
-    impl Drop for $h {
-        fn drop(&mut self) {
-            self.0.cell.$dec();
+        impl Drop for $h {
+            fn drop(&mut self) {
+                self.0.cell.$dec();
+            }
         }
-    }
-    impl std::ops::Deref for $h {
-        type Target = Value;
-        fn deref(&self) -> &Value {
-            &self.0
+        impl std::ops::Deref for $h {
+            type Target = Value;
+            fn deref(&self) -> &Value {
+                &self.0
+            }
         }
-    }
-}; }
+    };
+}
 handle!(Held, hold, release);
 handle!(Saved, save, unsave);
 impl Held {
@@ -248,6 +250,7 @@ fn values(args: &[Arg]) -> impl Iterator<Item = &Held> {
 }
 
 /// Where a new value is computed.
+#[derive(Clone, Copy)]
 struct Place {
     space: Space,
     sink: bool,
@@ -322,7 +325,8 @@ fn join_fold(over: Over, x: &Held) -> (Space, bool) {
 
 /// Instructions and KiB read of a new value, packed; forces the dearest operand until it is within the caps.
 fn settle_cost(own: u64, size: u64, args: &[Arg]) -> u64 {
-    let dear = |c: Cost| c.instructions > MAX_INSTRUCTIONS || (c.kib > FREE_KIB && c.kib > MAX_READ_RATIO * size);
+    let dear =
+        |c: Cost| c.instructions > MAX_INSTRUCTIONS || (c.kib > FREE_KIB && c.kib > MAX_READ_RATIO * size);
     loop {
         let (mut cost, mut worst) = (Cost { instructions: own, kib: 0 }, None::<(u64, &Held)>);
         for (i, v) in values(args).enumerate() {
@@ -375,7 +379,9 @@ fn exact_cost(own: u64, args: &[Arg]) -> Cost {
     cost
 }
 
-thread_local! { static OWED: RefCell<(u64, Vec<(u64, std::sync::Weak<Value>)>)> = const { RefCell::new((0, vec![])) }; }
+/// KiB owed, and what each unread reduction owes of it.
+type Owed = (u64, Vec<(u64, std::sync::Weak<Value>)>);
+thread_local! { static OWED: RefCell<Owed> = const { RefCell::new((0, vec![])) }; }
 /// Notes that a pending reduction keeps `kib` alive. Past the thread's budget the unread ones are computed.
 fn owe(value: &Held, kib: u64) {
     if kib < 256 {
@@ -394,7 +400,11 @@ fn owe(value: &Held, kib: u64) {
         }
         *total = 0;
         let due = list.drain(..).filter_map(|(_, w)| alive(&w));
-        due.map(|v| { v.cell.hold(); Held(v) }).collect()
+        due.map(|v| {
+            v.cell.hold();
+            Held(v)
+        })
+        .collect()
     });
     crate::plan::force(&due.iter().collect::<Vec<_>>());
 }

@@ -101,7 +101,7 @@ impl Core {
                 if let Some(value) = new.next() {
                     // From here on only the pending update holds the old value, which is what lets it be
                     // overwritten.
-                    param.replace(&value);
+                    drop(param.replace(&value));
                     changed.push(value);
                 }
                 let moments: Vec<Tensor> = new.collect();

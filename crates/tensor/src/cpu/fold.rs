@@ -162,10 +162,17 @@ macro_rules! folds {
 }
 per_isa!(folds);
 
-macro_rules! instance { ($m:ident, $t:ident) => { Fold {
-    rows: by_isa!(rows::<$m, $t>), chunks: by_isa!(chunks::<$m, $t>), columns: by_isa!(columns::<$m, $t>),
-    join: by_isa!(join::<$m, $t>), identity: identity::<$m, $t>(),
-} }; }
+macro_rules! instance {
+    ($m:ident, $t:ident) => {
+        Fold {
+            rows: by_isa!(rows::<$m, $t>),
+            chunks: by_isa!(chunks::<$m, $t>),
+            columns: by_isa!(columns::<$m, $t>),
+            join: by_isa!(join::<$m, $t>),
+            identity: identity::<$m, $t>(),
+        }
+    };
+}
 /// The identity's bits.
 fn identity<M: Monoid, T: Element>() -> u64
 where
@@ -177,10 +184,16 @@ where
     unsafe { std::ptr::copy_nonoverlapping((&raw const v).cast::<u8>(), bits.as_mut_ptr(), size_of::<T>()) };
     u64::from_le_bytes(bits)
 }
-macro_rules! by_red { ($red:expr, $t:ident) => { match $red {
-    Red::Sum => instance!(Sum, $t), Red::Prod => instance!(Prod, $t),
-    Red::Max => instance!(Max, $t), Red::Min => instance!(Min, $t),
-} }; }
+macro_rules! by_red {
+    ($red:expr, $t:ident) => {
+        match $red {
+            Red::Sum => instance!(Sum, $t),
+            Red::Prod => instance!(Prod, $t),
+            Red::Max => instance!(Max, $t),
+            Red::Min => instance!(Min, $t),
+        }
+    };
+}
 
 impl Red {
     /// The kernels of this reduction over elements of `dtype` (half types have none: they are folded in `F32`).

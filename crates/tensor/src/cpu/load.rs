@@ -1,18 +1,49 @@
 //! Movement without arithmetic: strided elements into a register, one value over a register, row values over
 //! their rows.
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "each block is one read and one write of the same element, under one promise"
+)]
 use crate::dtype::DType;
 use crate::layout::Layout;
 
-macro_rules! by_size { ($s:expr, $t:ident => $e:expr) => { match $s {
-    1 => { type $t = u8; $e } 2 => { type $t = u16; $e } 4 => { type $t = u32; $e } _ => { type $t = u64; $e }
-} }; }
+/// Runs an expression with `$t` as an unsigned integer of `$s` bytes: elements are moved as bits.
+macro_rules! by_size {
+    ($s:expr, $t:ident => $e:expr) => {
+        match $s {
+            1 => {
+                type $t = u8;
+                $e
+            }
+            2 => {
+                type $t = u16;
+                $e
+            }
+            4 => {
+                type $t = u32;
+                $e
+            }
+            _ => {
+                type $t = u64;
+                $e
+            }
+        }
+    };
+}
 
 /// Elements `start..start + n` of `layout`, in logical order, into `d`.
 ///
 /// # Safety
 /// `base` plus every offset of the layout is a readable element of `dtype`, `d` has room for `n` elements and
 /// overlaps none of them.
-pub(crate) unsafe fn gather(base: *const u8, layout: &Layout, start: usize, n: usize, d: *mut u8, dtype: DType) {
+pub(crate) unsafe fn gather(
+    base: *const u8,
+    layout: &Layout,
+    start: usize,
+    n: usize,
+    d: *mut u8,
+    dtype: DType,
+) {
     let mut done = 0;
     by_size!(dtype.size(), T => layout.runs(start, n, |offset, stride, count| {
         // SAFETY: the caller's promise: `offset` is an element of the layout, `done` stays below `n`.
@@ -44,9 +75,10 @@ pub(crate) unsafe fn fill(d: *mut u8, bits: u64, dtype: DType, n: usize) {
 ///
 /// # Safety
 /// `s` is a readable element of `dtype`.
+#[expect(clippy::unnecessary_cast, reason = "one of the four sizes is that of the result")]
 pub(crate) unsafe fn element(s: *const u8, dtype: DType) -> u64 {
     // SAFETY: the caller's promise.
-    by_size!(dtype.size(), T => u64::from(unsafe { *s.cast::<T>() }))
+    by_size!(dtype.size(), T => unsafe { *s.cast::<T>() as u64 })
 }
 
 /// Each of `rows` values over `last` elements.

@@ -173,7 +173,10 @@ pub(crate) fn logic2<K: Logic<2>>(dtype: DType) -> Option<BlockFn> {
 }
 /// # Safety
 /// See [`BlockFn`].
-#[allow(clippy::multiple_unsafe_ops_per_block, reason = "the same promise covers every slice of the one loop")]
+#[allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "the same promise covers every slice of the one loop"
+)]
 unsafe fn logic1_block<K: Logic<1>>(d: *mut u8, a: *const u8, _b: *const u8, _c: *const u8, n: usize) {
     // SAFETY: the contract of `BlockFn`.
     let (d, a) = unsafe { (dst::<bool>(d, n), src::<bool>(a, n)) };
@@ -181,7 +184,10 @@ unsafe fn logic1_block<K: Logic<1>>(d: *mut u8, a: *const u8, _b: *const u8, _c:
 }
 /// # Safety
 /// See [`BlockFn`].
-#[allow(clippy::multiple_unsafe_ops_per_block, reason = "the same promise covers every slice of the one loop")]
+#[allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "the same promise covers every slice of the one loop"
+)]
 unsafe fn logic2_block<K: Logic<2>>(d: *mut u8, a: *const u8, b: *const u8, _c: *const u8, n: usize) {
     // SAFETY: the contract of `BlockFn`.
     let (d, a, b) = unsafe { (dst::<bool>(d, n), src::<bool>(a, n), src::<bool>(b, n)) };
@@ -221,10 +227,44 @@ casts! {
     bf16 => f32: |v| v.to_f32(), f64: |v| v.to_f64(), i64: |v| v.to_f32() as i64, i32: |v| v.to_f32() as i32, u8: |v| v.to_f32() as u8,
         bool: |v| v.to_f32() != 0.0, f16: |v| f16::from_f32(v.to_f32()), bf16: |v| v;
 }
-macro_rules! by_dtype { ($d:expr, $t:ident => $e:expr) => { match $d {
-    $crate::dtype::F32 => { type $t = f32; $e } $crate::dtype::F64 => { type $t = f64; $e } $crate::dtype::I64 => { type $t = i64; $e } $crate::dtype::I32 => { type $t = i32; $e }
-    $crate::dtype::U8 => { type $t = u8; $e } $crate::dtype::Bool => { type $t = bool; $e } $crate::dtype::F16 => { type $t = half::f16; $e } $crate::dtype::BF16 => { type $t = half::bf16; $e }
-} }; }
+macro_rules! by_dtype {
+    ($d:expr, $t:ident => $e:expr) => {
+        match $d {
+            $crate::dtype::F32 => {
+                type $t = f32;
+                $e
+            }
+            $crate::dtype::F64 => {
+                type $t = f64;
+                $e
+            }
+            $crate::dtype::I64 => {
+                type $t = i64;
+                $e
+            }
+            $crate::dtype::I32 => {
+                type $t = i32;
+                $e
+            }
+            $crate::dtype::U8 => {
+                type $t = u8;
+                $e
+            }
+            $crate::dtype::Bool => {
+                type $t = bool;
+                $e
+            }
+            $crate::dtype::F16 => {
+                type $t = half::f16;
+                $e
+            }
+            $crate::dtype::BF16 => {
+                type $t = half::bf16;
+                $e
+            }
+        }
+    };
+}
 pub(crate) use by_dtype;
 
 /// The kernel that converts elements; a copy if the types are equal.

@@ -27,7 +27,7 @@ thread_local! { static LIMIT: Cell<usize> = const { Cell::new(0) }; }
 
 /// The number of threads, the calling one included, that [`parallel`] may use on this thread: the limit set by
 /// [`with_threads`], else the number of cores.
-pub fn threads() -> usize {
+pub(crate) fn threads() -> usize {
     static CORES: OnceLock<usize> = OnceLock::new();
     match LIMIT.get() {
         0 => *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get)),
@@ -53,7 +53,7 @@ pub fn with_threads<R>(n: usize, f: impl FnOnce() -> R) -> R {
 ///
 /// # Panics
 /// A panic of `f` goes on to the caller after every worker has left; parts not yet begun are then dropped.
-pub fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
+pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
     let helpers = (threads() - 1).min(parts.saturating_sub(1)).min(SEATS as usize);
     if helpers == 0 || POOL.busy.swap(true, Acquire) {
         return (0..parts).for_each(f);

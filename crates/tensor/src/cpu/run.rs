@@ -51,7 +51,10 @@ impl Walk {
             (Over::Columns { len, inner, .. }, Level::Full) => Some(len * inner),
             _ => None,
         };
-        if self.segment != self.block * self.per_segment && code.sinks.iter().any(|s| aligned(s).is_some()) && self.blocks > self.per_segment {
+        if self.segment != self.block * self.per_segment
+            && code.sinks.iter().any(|s| aligned(s).is_some())
+            && self.blocks > self.per_segment
+        {
             return self.blocks; // segments of odd length under column sinks: one task
         }
         let elements = code.sinks.iter().filter_map(aligned).fold(self.block, lcm);
@@ -92,12 +95,8 @@ pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
     let (n, last) = (bound.space.n, bound.space.last);
     let walk = Walk::of(code, n, last);
     let gathers = code.sinks.iter().enumerate().map(|(k, s)| gather(s, bound, k)).collect();
-    let mut copies: SmallVec<[(u32, &Out); 4]> = bound
-        .outs
-        .iter()
-        .filter(|o| o.copy)
-        .map(|o| (code.vals[o.val as usize].def, o))
-        .collect();
+    let mut copies: SmallVec<[(u32, &Out); 4]> =
+        bound.outs.iter().filter(|o| o.copy).map(|o| (code.vals[o.val as usize].def, o)).collect();
     copies.sort_unstable_by_key(|c| c.0);
     let run = Run { code, bound, walk, gathers, copies };
     let unit = run.walk.unit(code);
@@ -165,7 +164,8 @@ impl Run<'_> {
             let (mut at, moving) = self.places(scratch, register);
             for b in from..to {
                 let (start, len) = self.walk.at(b);
-                let (row, rows) = if self.walk.rows > 0 { (start / self.walk.last, len / self.walk.last) } else { (0, 0) };
+                let (row, rows) =
+                    if self.walk.rows > 0 { (start / self.walk.last, len / self.walk.last) } else { (0, 0) };
                 for m in &moving {
                     let first = if m.level == Level::Row { row } else { start };
                     at[m.val as usize] = m.base.wrapping_add(first * m.size);
@@ -183,7 +183,11 @@ impl Run<'_> {
                 Place::Slot(k) => slot(k),
                 Place::Number { k, slot: s } => {
                     let constant = self.code.constants.get((k & !CONSTANT) as usize);
-                    let bits = if k & CONSTANT == 0 { self.bound.numbers[k as usize].0 } else { constant.expect("in the code").0 };
+                    let bits = if k & CONSTANT == 0 {
+                        self.bound.numbers[k as usize].0
+                    } else {
+                        constant.expect("in the code").0
+                    };
                     // SAFETY: a register has room for a block of this type.
                     unsafe { load::fill(slot(s), bits, v.dtype, self.walk.block.min(self.bound.space.n)) };
                     slot(s)
@@ -226,7 +230,9 @@ impl Run<'_> {
                 unsafe { load::gather(l.base, &l.layout, start, n, d, dtype) }
             }
             // SAFETY: `rows` row values over a full block.
-            Op::Spread => unsafe { load::spread(x, d, b.rows, self.walk.last, self.code.vals[s.d as usize].dtype) },
+            Op::Spread => unsafe {
+                load::spread(x, d, b.rows, self.walk.last, self.code.vals[s.d as usize].dtype)
+            },
             // SAFETY: a full block of `rows` rows, and room for a row value each.
             Op::Rows(f) => unsafe { (f.rows)(x, b.rows, self.walk.last, d) },
             Op::Sink(k) => self.sink(k as usize, x, b),
@@ -262,7 +268,11 @@ impl Run<'_> {
         let (from, to) = (&self.gathers[k], &self.bound.sinks[k]);
         let Some(_) = from.buffer else { return };
         let size = s.dtype.size();
-        let n = if s.level == Level::Row { self.bound.space.n / self.bound.space.last } else { self.bound.space.n };
+        let n = if s.level == Level::Row {
+            self.bound.space.n / self.bound.space.last
+        } else {
+            self.bound.space.n
+        };
         match (s.level, s.over) {
             // SAFETY: `n` gathered row values, as rows of `len`.
             (Level::Row, Over::Rows(len)) => unsafe { (s.fold.rows)(from.base, n / len, len, to.base) },
@@ -275,7 +285,9 @@ impl Run<'_> {
                 join(s, partials.ptr(), to.base, outer, column_chunks(len), inner);
             }
             (_, Over::Rows(len)) => join(s, from.base, to.base, n / len, len.div_ceil(CHUNK), 1),
-            (_, Over::Columns { outer, len, inner }) => join(s, from.base, to.base, outer, column_chunks(len), inner),
+            (_, Over::Columns { outer, len, inner }) => {
+                join(s, from.base, to.base, outer, column_chunks(len), inner)
+            }
         }
     }
 }

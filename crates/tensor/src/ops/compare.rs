@@ -295,5 +295,4 @@ impl Tensor {
 }
 
 /// The functions of this family that are not rows.
-pub(crate) const ENTRIES: &[Entry] =
-    &[Entry::new("where", |x, _| vec![x[0].ne(0).where_(&x[1], &x[2])])];
+pub(crate) const ENTRIES: &[Entry] = &[Entry::new("where", |x, _| vec![x[0].ne(0).where_(&x[1], &x[2])])];

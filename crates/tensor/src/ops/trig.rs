@@ -1,7 +1,7 @@
 //! Circular and hyperbolic functions, their inverses, and angles and lengths of points.
+use crate::Scalar;
 use crate::elementwise::elementwise;
 use crate::ops::compare::select;
-use crate::Scalar;
 
 /// `x / r` for a coordinate of a point at distance `r` from the origin, and 0 there.
 fn direction(x: Scalar, r: Scalar) -> Scalar {

@@ -74,12 +74,18 @@ impl Binding<'_> {
             let (Some(guard), true) = (&node.guard, node.needed) else { continue };
             let recipe = guard.recipe();
             let level = b.level(node.value, recipe);
-            let args = recipe.args.iter().enumerate().map(|(k, a)| b.operand(graph, &item_of, node.value, recipe, level, k, a));
+            let args = recipe
+                .args
+                .iter()
+                .enumerate()
+                .map(|(k, a)| b.operand(graph, &item_of, node.value, recipe, level, k, a));
             let args = args.collect();
             item_of[i] = items.len() as u32;
             b.nodes.push(i);
             let what = match &recipe.kind {
-                Kind::Map { expr, out, compute } => What::Map(Arc::as_ptr(expr) as usize, *out as u32, *compute),
+                Kind::Map { expr, out, compute } => {
+                    What::Map(Arc::as_ptr(expr) as usize, *out as u32, *compute)
+                }
                 Kind::Cast => What::Cast,
                 Kind::Same => What::Same,
                 Kind::Fold { red, over } => What::Fold(*red, *over),
@@ -106,11 +112,22 @@ impl Binding<'_> {
         }
     }
     #[expect(clippy::too_many_arguments, reason = "one step of the loop above, apart for length")]
-    fn operand(&mut self, graph: &Graph<'_>, item_of: &[u32], value: &Value, recipe: &Pending, level: Level, k: usize, a: &Arg) -> Ref {
+    fn operand(
+        &mut self,
+        graph: &Graph<'_>,
+        item_of: &[u32],
+        value: &Value,
+        recipe: &Pending,
+        level: Level,
+        k: usize,
+        a: &Arg,
+    ) -> Ref {
         let v = match a {
             Arg::Value(v) => v,
             Arg::Number(n) => {
-                let Kind::Map { expr, compute, .. } = &recipe.kind else { unreachable!("only maps have numbers") };
+                let Kind::Map { expr, compute, .. } = &recipe.kind else {
+                    unreachable!("only maps have numbers")
+                };
                 let dtype = if expr.truths >> k & 1 == 1 { crate::dtype::Bool } else { compute.compute() };
                 return self.number(n.bits(dtype), dtype);
             }
@@ -127,7 +144,14 @@ impl Binding<'_> {
         self.numbers.push((bits, dtype));
         Ref::Number(self.numbers.len() as u32 - 1, dtype)
     }
-    fn leaf(&mut self, node: usize, v: &Value, view: &View, shape: &crate::shape::Shape, level: Level) -> Ref {
+    fn leaf(
+        &mut self,
+        node: usize,
+        v: &Value,
+        view: &View,
+        shape: &crate::shape::Shape,
+        level: Level,
+    ) -> Ref {
         let want = match level {
             Level::Full => self.space.n,
             Level::Row => self.space.n / self.space.last,
@@ -154,10 +178,14 @@ impl Binding<'_> {
             // SAFETY: the one element that this value repeats.
             return self.number(unsafe { load::element(at(layout.offset), v.dtype) }, v.dtype);
         }
-        let k = self.loads.iter().position(|l| l.node == node && l.level == level && l.layout == layout).unwrap_or_else(|| {
-            self.loads.push(Load { base, layout, node, level });
-            self.loads.len() - 1
-        });
+        let k = self
+            .loads
+            .iter()
+            .position(|l| l.node == node && l.level == level && l.layout == layout)
+            .unwrap_or_else(|| {
+                self.loads.push(Load { base, layout, node, level });
+                self.loads.len() - 1
+            });
         Ref::Load(k as u32, level, v.dtype)
     }
 
@@ -183,7 +211,9 @@ impl Binding<'_> {
             }
             let value = graph.nodes[node].value;
             let bytes = value.numel * value.dtype.size();
-            let fits = |d: &Dying| d.numel == value.numel && d.size == value.dtype.size() && d.last_use <= def && made;
+            let fits = |d: &Dying| {
+                d.numel == value.numel && d.size == value.dtype.size() && d.last_use <= def && made
+            };
             let reused = dying.iter().position(fits).map(|k| dying.swap_remove(k));
             memory::count_output(reused.is_some());
             let (copy, buffer) = match reused {
@@ -219,14 +249,21 @@ impl Binding<'_> {
             fence(Acquire);
             let written = |(item, &node): (usize, &usize)| {
                 let val = code.of_item[item];
-                val != NONE && graph.nodes[node].fate == Fate::Written && code.vals[val as usize].place == Place::Leaf(k as u32)
+                val != NONE
+                    && graph.nodes[node].fate == Fate::Written
+                    && code.vals[val as usize].place == Place::Leaf(k as u32)
             };
             if self.nodes.iter().enumerate().any(written) {
                 continue;
             }
             let uses = code.vals.iter().filter(|v| v.place == Place::Leaf(k as u32));
             let last_use = uses.map(|v| v.last_use).max().unwrap_or(0);
-            found.push(Dying { last_use, numel: value.numel, size: value.dtype.size(), buffer: view.buffer.clone() });
+            found.push(Dying {
+                last_use,
+                numel: value.numel,
+                size: value.dtype.size(),
+                buffer: view.buffer.clone(),
+            });
         }
         found
     }

@@ -59,7 +59,16 @@ impl<'a> Graph<'a> {
                 continue;
             }
             let refs = usize::from(!root);
-            nodes.push(Node { value, guard, refs, root, fate: Fate::Passing, kept: false, needed: false, held_by_kept: false });
+            nodes.push(Node {
+                value,
+                guard,
+                refs,
+                root,
+                fate: Fate::Passing,
+                kept: false,
+                needed: false,
+                held_by_kept: false,
+            });
         }
         Graph { nodes }
     }
@@ -128,7 +137,9 @@ impl<'a> Graph<'a> {
             while let Some(j) = stack.pop() {
                 let n = &self.nodes[j];
                 if n.guard.is_some() {
-                    if n.fate == Fate::Passing && !matches!(n.guard.as_ref().map(|g| &g.recipe().kind), Some(Kind::Fold { .. })) {
+                    if n.fate == Fate::Passing
+                        && !matches!(n.guard.as_ref().map(|g| &g.recipe().kind), Some(Kind::Fold { .. }))
+                    {
                         stack.extend(self.operands(j));
                     }
                 } else if self.dies(j) {

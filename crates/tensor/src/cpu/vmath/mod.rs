@@ -55,7 +55,7 @@ mod trig;
 /// The functions of one float type; `F` says whether fused multiply-add is an instruction.
 ///
 /// Names are PyTorch's; special values are IEEE 754's and C99 annex F's.
-pub trait Math: Copy {
+pub(crate) trait Math: Copy {
     /// e to this power.
     fn exp<const F: bool>(self) -> Self;
     /// 2 to this power.
@@ -85,17 +85,17 @@ pub trait Math: Copy {
     /// The tangent of a value with `trig_is_large`; not inlined, exact reduction.
     fn tan_large(self) -> Self;
     /// The sine of any single value.
-    #[inline]
+    #[cfg(test)]
     fn sin_any<const F: bool>(self) -> Self {
         if self.trig_is_large() { self.sin_large() } else { self.sin::<F>() }
     }
     /// The cosine of any single value.
-    #[inline]
+    #[cfg(test)]
     fn cos_any<const F: bool>(self) -> Self {
         if self.trig_is_large() { self.cos_large() } else { self.cos::<F>() }
     }
     /// The tangent of any single value.
-    #[inline]
+    #[cfg(test)]
     fn tan_any<const F: bool>(self) -> Self {
         if self.trig_is_large() { self.tan_large() } else { self.tan::<F>() }
     }
