@@ -63,7 +63,7 @@ pub(crate) struct Outcome {
 pub(crate) fn differentiate(
     p: &Program,
     mut nodes: Vec<Option<Tensor>>,
-    mut order: Option<&mut Draw>,
+    order: Option<&mut Draw>,
     out: &mut Outcome,
 ) {
     let Some((&first, rest)) = p.loss.split_first() else { return };
@@ -175,7 +175,7 @@ fn check(dtype: DType, odd: bool, seeds: std::ops::Range<u64>) {
             let threads = 1 + draw.below(3);
             let lazily = with_threads(threads, || run(&program, &mut draw));
             agree("node", &lazily.nodes, &eagerly.nodes);
-            agree("loss", &[lazily.loss], &[eagerly.loss.clone()]);
+            agree("loss", &[lazily.loss], std::slice::from_ref(&eagerly.loss));
             assert_eq!(lazily.first.len(), eagerly.first.len(), "as many leaves");
             agree("gradient of leaf", &lazily.first, &eagerly.first);
             agree("second derivative of leaf", &lazily.second, &eagerly.second);

@@ -231,7 +231,7 @@ impl Run<'_> {
             }
             // SAFETY: `rows` row values over a full block.
             Op::Spread => unsafe {
-                load::spread(x, d, b.rows, self.walk.last, self.code.vals[s.d as usize].dtype)
+                load::spread(x, d, b.rows, self.walk.last, self.code.vals[s.d as usize].dtype);
             },
             // SAFETY: a full block of `rows` rows, and room for a row value each.
             Op::Rows(f) => unsafe { (f.rows)(x, b.rows, self.walk.last, d) },
@@ -286,7 +286,7 @@ impl Run<'_> {
             }
             (_, Over::Rows(len)) => join(s, from.base, to.base, n / len, len.div_ceil(CHUNK), 1),
             (_, Over::Columns { outer, len, inner }) => {
-                join(s, from.base, to.base, outer, column_chunks(len), inner)
+                join(s, from.base, to.base, outer, column_chunks(len), inner);
             }
         }
     }
