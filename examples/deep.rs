@@ -38,7 +38,7 @@ struct Options {
     #[arg(short, long, default_value_t = 30)]
     epochs: usize,
     /// Samples in a batch.
-    #[arg(short, long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// Seed of the initial weights and of the order of samples.
     #[arg(short, long, default_value_t = 0)]

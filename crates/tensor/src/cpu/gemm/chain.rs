@@ -54,7 +54,7 @@ impl<T: Product> Chain<T> {
     }
 
     /// At most `rows` rows from `row` on.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn rows_from(self, row: usize, rows: usize) -> Self {
         let first = self.to.first.wrapping_offset(row as isize * self.to.left);
         let to = Target { first, ..self.to };
@@ -63,7 +63,7 @@ impl<T: Product> Chain<T> {
 }
 
 impl<T: Product> Work for Chain<T> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn run<I: Isa>(self) {
         if self.k <= OUTER && self.to.right == 1 {
             return self.outer::<I>();
@@ -80,7 +80,7 @@ impl<T: Product> Work for Chain<T> {
 impl<T: Product> Chain<T> {
     /// All columns, in panels of `W`; one or two rows take twice or four times that, to keep as many chains
     /// going as the processor can.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn panels<I: Isa, const W: usize, const W2: usize, const W4: usize>(self) {
         let mut col = 0;
         while col < self.cols {
@@ -100,7 +100,7 @@ impl<T: Product> Chain<T> {
     }
 
     /// All columns, row by row, once for each `k`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn outer<I: Isa>(self) {
         for col in (0..self.cols).step_by(STRIP) {
             let cols = STRIP.min(self.cols - col);
@@ -131,7 +131,7 @@ impl<T: Product> Chain<T> {
     }
 
     /// One panel of up to `W` columns; returns its width.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn panel<I: Isa, const R: usize, const W: usize>(self) -> usize {
         // A few rows use a copied panel once, so that it should not leave the nearest cache; many rows come back
         // to it and want their sums in registers for as long as possible.
@@ -153,7 +153,7 @@ impl<T: Product> Chain<T> {
     }
 
     /// Every group of rows over a panel. `sums` carry a single group from piece to piece.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn groups<I: Isa, const R: usize, const W: usize>(self, step: Step, sums: &mut [[T; W]; R]) {
         let mut row = 0;
         while row < self.rows {
@@ -171,7 +171,7 @@ impl<T: Product> Chain<T> {
     }
 
     /// `M` rows over a panel that lies in rows: the inner loop of everything here. Returns `M`.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn group<I: Isa, const M: usize, const R: usize, const W: usize>(
         self,
         step: Step,
@@ -210,7 +210,7 @@ impl<T: Product> Chain<T> {
 
     /// The panel as rows of `W` neighbours: in place if that is how it lies, else a copy with zeros for the
     /// columns that are missing.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn packed<I: Isa, const W: usize>(self) -> Side<T> {
         if self.right.own == 1 && self.cols == W {
             return self.right;
@@ -223,7 +223,7 @@ impl<T: Product> Chain<T> {
         Side { first: self.scratch, own: 1, depth: W as isize }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn copy<I: Isa, const W: usize, const B: usize>(self, to: *mut T) {
         for col in (0..W).step_by(B) {
             let cols = self.cols.saturating_sub(col).min(B);
@@ -245,14 +245,14 @@ impl<T: Product> Chain<T> {
 
 /// Reads; only for places inside the tile.
 impl<T: Product> Side<T> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn get(self, own: usize, depth: usize) -> T {
         // SAFETY: the maker of the `Chain` promised all elements of its sides.
         unsafe { self.skip(own, depth).first.read() }
     }
 
     /// `N` elements that lie side by side from here on.
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn neighbours<const N: usize>(self) -> [T; N] {
         // SAFETY: as above; the caller knows that they lie side by side.
         unsafe { self.first.cast::<[T; N]>().read_unaligned() }
@@ -273,7 +273,7 @@ struct Step {
 }
 
 /// Writes finished sums side by side, or adds them to those of earlier blocks.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn store_row<T: Product, const W: usize>(to: *mut T, sums: [T; W], add: bool) {
     let to = to.cast::<[T; W]>();
     let mut new = sums;
@@ -287,7 +287,7 @@ fn store_row<T: Product, const W: usize>(to: *mut T, sums: [T; W], add: bool) {
 }
 
 /// The same for sums that go `step` apart.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn store_apart<T: Product>(to: *mut T, step: isize, sums: &[T], add: bool) {
     for (c, &sum) in sums.iter().enumerate() {
         let to = to.wrapping_offset(c as isize * step);

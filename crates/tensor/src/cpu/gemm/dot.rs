@@ -57,7 +57,7 @@ struct Chunk<'a, T> {
 }
 
 impl<T: Product> Work for Chunk<'_, T> {
-    #[inline(always)]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     fn run<I: Isa>(self) {
         let mut lanes = [[T::default(); LANES]; OUTPUTS];
         let mut buffer = [[T::default(); PIECE]; OUTPUTS + 1];
@@ -80,7 +80,7 @@ impl<T: Product> Work for Chunk<'_, T> {
 
 /// `count` rows of a left operand or columns of a right one, by their steps along themselves and along `k`, over
 /// `length` of `k` from `start`: where they lie if in one piece, else copied.
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn lines<'a, T: Product>(
     from: &Operand<'a, T>,
     (own, depth): (isize, isize),
@@ -102,7 +102,7 @@ fn lines<'a, T: Product>(
     })
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn accumulate<T: Product, I: Isa>(mut lanes: [T; LANES], x: &[T], y: &[T]) -> [T; LANES] {
     let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
     for (x, y) in xs.iter().zip(ys) {
@@ -119,7 +119,7 @@ fn accumulate<T: Product, I: Isa>(mut lanes: [T; LANES], x: &[T], y: &[T]) -> [T
     lanes
 }
 
-#[inline(always)]
+#[cfg_attr(not(debug_assertions), inline(always))]
 fn halve<T: Product>(lanes: [T; LANES]) -> T {
     let l: [T; 16] = array::from_fn(|i| lanes[i].plus(lanes[i + 16]));
     let l: [T; 8] = array::from_fn(|i| l[i].plus(l[i + 8]));

@@ -1,6 +1,7 @@
 //! One source for every instruction set: work that is generic over [`Isa`] is compiled once for each inside a
 //! `#[target_feature]` function, and the best one the machine has is chosen at run time. Everything below such a
-//! function must be `#[inline(always)]`.
+//! function must be `#[inline(always)]`; in builds with debug assertions the large ones are not, or an unoptimised
+//! build would put the locals of all of them on one stack frame of megabytes.
 use super::{Product, Side, turn};
 use crate::cpu;
 
