@@ -53,6 +53,27 @@ fn formula_forward_and_backward_are_one_program() {
 }
 
 #[test]
+fn a_mean_ends_in_the_pass_of_its_gradients() {
+    let _turn = turn();
+    let [x, a] = [0; 2].map(|_| numbers(&[1 << 16]).tracked());
+    let ((loss, grads), s) = counted(|| {
+        let y = (&x * &a).tanh();
+        let loss = y.mean(());
+        drop(y);
+        let grads = loss.backward();
+        loss.item();
+        (loss, grads)
+    });
+    assert_eq!(
+        (s.programs, s.outputs),
+        (2, 4),
+        "gradients and sum in one pass, then the quotient of one number"
+    );
+    assert!(s.peak < 3 * (1 << 18), "neither product nor tanh is in memory: {} bytes", s.peak);
+    assert!(loss.item().is_finite() && grads[&x].sum(()).item().is_finite());
+}
+
+#[test]
 fn softmax_is_one_program_with_one_output() {
     let _turn = turn();
     let x = numbers(&[64, 1000]);

@@ -181,6 +181,9 @@ fn functions_that_must_report_their_caller_are_found() {
     let text = "
 impl Tensor {
     #[track_caller]
+    #[expect(
+        some_lint, reason = \"over several lines\"
+    )]
     /// Reported.
     pub fn a(&self) -> Tensor { self.b() }
     pub fn b(
@@ -199,7 +202,7 @@ pub trait Losses {
 }
 ";
     let source = Source::new("a.rs".to_owned(), text.to_owned());
-    assert_eq!(signatures::without_track_caller(&source), ["a.rs:6: b", "a.rs:14: add", "a.rs:18: given"]);
+    assert_eq!(signatures::without_track_caller(&source), ["a.rs:9: b", "a.rs:17: add", "a.rs:21: given"]);
 }
 
 #[test]

@@ -134,11 +134,13 @@ fn closing(signature: &str) -> Option<usize> {
     None
 }
 
-/// Whether `#[track_caller]` stands among the attributes and comments above line `index`.
+/// Whether `#[track_caller]` stands among the attributes and comments above line `index`, back to what comes before
+/// the function: an empty line, or the end of another item.
 fn bears_track_caller(source: &Source, index: usize) -> bool {
     let above = source.lines[..index].iter().rev().take_while(|line| {
         let code = line.code.trim();
-        code.starts_with("#[") || code.ends_with(")]") || (code.is_empty() && !line.comment.trim().is_empty())
+        let empty = code.is_empty() && line.comment.trim().is_empty();
+        !empty && !code.ends_with(['{', '}', ';'])
     });
     above.into_iter().any(|line| line.code.contains("track_caller"))
 }

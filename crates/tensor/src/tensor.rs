@@ -65,11 +65,11 @@ impl Tensor {
     ///
     /// # Panics
     /// If the number of elements is not the shape's.
-    #[track_caller]
     #[expect(
         clippy::needless_pass_by_value,
         reason = "the vector is the caller's to give up, as everywhere in Rust"
     )]
+    #[track_caller]
     pub fn from_vec<T: Element>(data: Vec<T>, shape: impl IntoShape) -> Tensor {
         Tensor::from_slice(&data, shape)
     }
