@@ -2,7 +2,7 @@
 //!
 //! This room reads a type's definition and writes the three walks of `retrograd_nn::Module`: `visit`,
 //! `visit_mut` and `aliases`. It decides names and bounds, nothing else; what a slot is, and what is done with
-//! it, belongs to `retrograd_nn::module`. [`attr`] reads `#[module(..)]`, [`bounds`] finds the generic bounds.
+//! it, belongs to `retrograd_nn::module`. `attr` reads `#[module(..)]`, `bounds` finds the generic bounds.
 #![forbid(unsafe_code)]
 
 mod attr;

@@ -3,7 +3,7 @@
 //!
 //! State dicts, counting, freezing, modes and optimizers are functions of the walk; none of them knows a layer.
 //! Names are paths of fields and positions joined with dots, `blocks.0.fc1.weight`, as in PyTorch's files. The
-//! walk is implemented by `#[derive(Module)]`; [`fields`] has it for the types of the standard library.
+//! walk is implemented by `#[derive(Module)]`; `fields` has it for the types of the standard library.
 
 mod fields;
 mod state;

@@ -6,8 +6,8 @@
 //! Rates are arguments of it, not constants: a schedule does not replan. Moments below the smallest normal
 //! number become 0 in the same pass, since arithmetic on subnormal numbers slows a converged model.
 //!
-//! [`core`] checks, keeps state by the parameters' identities and writes back; [`sgd`] and [`adam`] hold the
-//! formulas; [`clip`] limits gradients before a step.
+//! `core` checks, keeps state by the parameters' identities and writes back; `sgd` and `adam` hold the
+//! formulas; `clip` limits gradients before a step.
 
 mod adam;
 mod clip;

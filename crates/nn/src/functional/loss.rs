@@ -2,7 +2,7 @@
 //!
 //! [`Losses`] holds them; each has a form with defaults, which averages, and a form `.._with` that takes its
 //! options or just a [`Reduction`]. Names, defaults and semantics are PyTorch's, but that shapes must agree
-//! exactly: a loss never broadcasts its target. Formulas are in [`classify`], [`regress`] and [`margin`].
+//! exactly: a loss never broadcasts its target. Formulas are in `classify`, `regress` and `margin`.
 
 mod classify;
 mod entries;

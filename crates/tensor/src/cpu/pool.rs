@@ -35,7 +35,7 @@ pub(crate) fn threads() -> usize {
     }
 }
 
-/// Runs `f` with [`threads`] at `n` on this thread (0 counts as 1); `n` may exceed the number of cores. The old
+/// Runs `f` with `threads` at `n` on this thread (0 counts as 1); `n` may exceed the number of cores. The old
 /// limit returns with the end of `f`, also by a panic.
 pub fn with_threads<R>(n: usize, f: impl FnOnce() -> R) -> R {
     struct Restore(usize);
