@@ -95,6 +95,8 @@ pub(crate) struct Value {
     pub(crate) sink: bool,
     /// Reads a sink, so it is computed in a later pass than that ends in.
     pub(crate) after: bool,
+    /// No pending value below this one has a second holder, so its cost counts nothing twice.
+    tree: bool,
     pub(crate) cell: Cell<Pending, View>,
     /// Smallest and largest element of an index tensor, once asked for.
     pub(crate) range: std::sync::OnceLock<(i64, i64)>,
@@ -163,13 +165,13 @@ impl View {
 impl Value {
     fn make(dtype: DType, shape: Shape, place: Place, cell: Cell<Pending, View>) -> Held {
         let (numel, range) = (shape.numel(), std::sync::OnceLock::new());
-        let Place { space, sink, after } = place;
-        Held::new(Value { id: next_id(), dtype, shape, numel, space, sink, after, cell, range })
+        let Place { space, sink, after, tree } = place;
+        Held::new(Value { id: next_id(), dtype, shape, numel, space, sink, after, tree, cell, range })
     }
     /// A value whose elements are in memory.
     pub(crate) fn ready(dtype: DType, shape: Shape, view: View) -> Held {
         let space = Space { n: shape.numel(), last: 0 };
-        Value::make(dtype, shape, Place { space, sink: false, after: false }, Cell::ready(view))
+        Value::make(dtype, shape, Place { space, sink: false, after: false, tree: true }, Cell::ready(view))
     }
     pub(crate) fn is_pending(&self) -> bool {
         self.cell.cost() != 0
@@ -185,7 +187,7 @@ impl Value {
         let place = join(&kind, &shape, &args);
         let own = kind.work();
         let size = (place.space.n * dtype.size()) as u64 >> 10;
-        let cost = settle_cost(own, size, &args);
+        let cost = settle_cost(own, size, &args, place.tree);
         let value = Value::make(dtype, shape, place, Cell::pending(Pending { kind, args }, cost));
         if mode::is_eager() {
             crate::plan::force(&[&value]);
@@ -255,15 +257,17 @@ struct Place {
     space: Space,
     sink: bool,
     after: bool,
+    tree: bool,
 }
 /// Where a new value is computed; forces operands that do not fit. A pending sink is ready by the time that the new
 /// value's own pass begins, so it fits anywhere.
 fn join(kind: &Kind, shape: &Shape, args: &[Arg]) -> Place {
     let after = values(args).any(|v| v.is_pending() && (v.sink || v.after));
+    let tree = values(args).all(|v| !v.is_pending() || (v.tree && v.cell.holders().0 == 1));
     if let Kind::Fold { over, .. } = kind {
         let Arg::Value(x) = &args[0] else { unreachable!("a reduction has a tensor operand") };
         let (space, sink) = join_fold(*over, x);
-        return Place { space, sink, after };
+        return Place { space, sink, after, tree };
     }
     let n = shape.numel();
     let mut space = Space { n, last: 0 };
@@ -272,7 +276,7 @@ fn join(kind: &Kind, shape: &Shape, args: &[Arg]) -> Place {
             v.force();
         }
     }
-    Place { space, sink: false, after }
+    Place { space, sink: false, after, tree }
 }
 /// Whether pending `v` can be an operand of a value of `n` elements in `space`, which may grow or take on rows.
 fn fits(v: &Value, n: usize, shape: &Shape, space: &mut Space) -> bool {
@@ -324,7 +328,7 @@ fn join_fold(over: Over, x: &Held) -> (Space, bool) {
 }
 
 /// Instructions and KiB read of a new value, packed; forces the dearest operand until it is within the caps.
-fn settle_cost(own: u64, size: u64, args: &[Arg]) -> u64 {
+fn settle_cost(own: u64, size: u64, args: &[Arg], tree: bool) -> u64 {
     let dear =
         |c: Cost| c.instructions > MAX_INSTRUCTIONS || (c.kib > FREE_KIB && c.kib > MAX_READ_RATIO * size);
     loop {
@@ -346,7 +350,7 @@ fn settle_cost(own: u64, size: u64, args: &[Arg]) -> u64 {
         }
         match worst {
             // The sum counts what operands share once for each; before anything is forced, count it once.
-            Some(_) if dear(cost) => cost = exact_cost(own, args),
+            Some(_) if dear(cost) && !tree => cost = exact_cost(own, args),
             _ => {}
         }
         match worst {

@@ -3,7 +3,7 @@ use super::graph::{Fate, Graph};
 use crate::backend::backend;
 use crate::buffer::Buffer;
 use crate::cpu::load;
-use crate::dtype::DType;
+use crate::dtype::{DType, Number};
 use crate::fuse::{Code, Item, Key, Level, NONE, Place, Ref, What};
 use crate::layout::Layout;
 use crate::memory;
@@ -74,11 +74,17 @@ impl Binding<'_> {
             let (Some(guard), true) = (&node.guard, node.needed) else { continue };
             let recipe = guard.recipe();
             let level = b.level(node.value, recipe);
-            let args = recipe
-                .args
-                .iter()
-                .enumerate()
-                .map(|(k, a)| b.operand(graph, &item_of, node.value, recipe, level, k, a));
+            let mut at = node.operands.iter();
+            let args = recipe.args.iter().enumerate().map(|(k, a)| match a {
+                Arg::Number(n) => b.given(recipe, k, *n),
+                Arg::Value(v) => {
+                    let at = *at.next().expect("a position for each") as usize;
+                    match item_of[at] {
+                        NONE => b.ready(at, v, node.value, recipe, level),
+                        item => Ref::Item(item),
+                    }
+                }
+            });
             let args = args.collect();
             item_of[i] = items.len() as u32;
             b.nodes.push(i);
@@ -111,34 +117,17 @@ impl Binding<'_> {
             _ => self.level_of(value.numel),
         }
     }
-    #[expect(clippy::too_many_arguments, reason = "one step of the loop above, apart for length")]
-    fn operand(
-        &mut self,
-        graph: &Graph<'_>,
-        item_of: &[u32],
-        value: &Value,
-        recipe: &Pending,
-        level: Level,
-        k: usize,
-        a: &Arg,
-    ) -> Ref {
-        let v = match a {
-            Arg::Value(v) => v,
-            Arg::Number(n) => {
-                let Kind::Map { expr, compute, .. } = &recipe.kind else {
-                    unreachable!("only maps have numbers")
-                };
-                let dtype = if expr.truths >> k & 1 == 1 { crate::dtype::Bool } else { compute.compute() };
-                return self.number(n.bits(dtype), dtype);
-            }
-        };
-        let at = graph.find(v);
-        if item_of[at] != NONE {
-            return Ref::Item(item_of[at]);
-        }
+    /// The number that is operand `k`.
+    fn given(&mut self, recipe: &Pending, k: usize, n: Number) -> Ref {
+        let Kind::Map { expr, compute, .. } = &recipe.kind else { unreachable!("only maps have numbers") };
+        let dtype = if expr.truths >> k & 1 == 1 { crate::dtype::Bool } else { compute.compute() };
+        self.number(n.bits(dtype), dtype)
+    }
+    /// An operand outside the program, for a consumer of `value`'s shape.
+    fn ready(&mut self, node: usize, v: &Value, value: &Value, recipe: &Pending, level: Level) -> Ref {
         let view = v.cell.result().expect("an operand outside the program is ready");
         let shape = if matches!(recipe.kind, Kind::Fold { .. }) { &v.shape } else { &value.shape };
-        self.leaf(at, v, view, shape, level)
+        self.leaf(node, v, view, shape, level)
     }
     fn number(&mut self, bits: u64, dtype: DType) -> Ref {
         self.numbers.push((bits, dtype));

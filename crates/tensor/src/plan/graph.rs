@@ -21,6 +21,8 @@ pub(super) struct Node<'a> {
     pub(super) needed: bool,
     /// Read by a value that stays pending.
     held_by_kept: bool,
+    /// Positions of its operands that are values, in their order.
+    pub(super) operands: SmallVec<[u32; 3]>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fate {
@@ -68,20 +70,22 @@ impl<'a> Graph<'a> {
                 kept: false,
                 needed: false,
                 held_by_kept: false,
+                operands: SmallVec::new(),
             });
         }
-        Graph { nodes }
+        let mut graph = Graph { nodes };
+        for i in 0..graph.nodes.len() {
+            let Some(g) = &graph.nodes[i].guard else { continue };
+            let operands = g.recipe().args.iter().filter_map(operand).map(|v| graph.find(v) as u32).collect();
+            graph.nodes[i].operands = operands;
+        }
+        graph
     }
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
-    pub(super) fn find(&self, v: &Value) -> usize {
+    fn find(&self, v: &Value) -> usize {
         self.nodes.binary_search_by(|n| v.id.cmp(&n.value.id)).expect("every operand is in the graph")
-    }
-    /// Positions of the operands of node `i`.
-    fn operands(&self, i: usize) -> SmallVec<[usize; 4]> {
-        let Some(g) = &self.nodes[i].guard else { return SmallVec::new() };
-        g.recipe().args.iter().filter_map(operand).map(|v| self.find(v)).collect()
     }
     /// Whether this program is the end of ready value `i`: nobody else can reach it.
     pub(super) fn dies(&self, i: usize) -> bool {
@@ -121,7 +125,8 @@ impl<'a> Graph<'a> {
                 Kind::Same => 0,
                 Kind::Fold { .. } => continue, // written if a recomputed value reads it
             };
-            let below = self.operands(i).iter().map(|&j| work[j]).fold(own, u32::saturating_add);
+            let below =
+                self.nodes[i].operands.iter().map(|&j| work[j as usize]).fold(own, u32::saturating_add);
             work[i] = if self.nodes[i].fate == Fate::Written { 0 } else { below };
             if below > MAX_RECOMPUTED && self.nodes[i].fate == Fate::Recomputed {
                 self.nodes[i].fate = Fate::Written;
@@ -132,15 +137,16 @@ impl<'a> Graph<'a> {
         let mut seen = vec![false; self.nodes.len()];
         let mut dependent: SmallVec<[usize; 8]> = SmallVec::new();
         for &i in candidates.iter().filter(|&&i| self.nodes[i].fate == Fate::Recomputed) {
-            let mut stack = self.operands(i);
+            let mut stack: SmallVec<[u32; 8]> = self.nodes[i].operands.iter().copied().collect();
             let mut depends = false;
             while let Some(j) = stack.pop() {
+                let j = j as usize;
                 let n = &self.nodes[j];
                 if n.guard.is_some() {
                     if n.fate == Fate::Passing
                         && !matches!(n.guard.as_ref().map(|g| &g.recipe().kind), Some(Kind::Fold { .. }))
                     {
-                        stack.extend(self.operands(j));
+                        stack.extend(self.nodes[j].operands.iter().copied());
                     }
                 } else if self.dies(j) {
                     depends = true;
@@ -172,7 +178,8 @@ impl<'a> Graph<'a> {
                 (n.needed, n.kept) = (true, false);
             }
             let (needed, kept) = (n.needed, n.kept);
-            for j in self.operands(i) {
+            for j in self.nodes[i].operands.clone() {
+                let j = j as usize;
                 let o = &mut self.nodes[j];
                 o.needed |= needed;
                 o.held_by_kept |= kept;
