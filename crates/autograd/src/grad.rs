@@ -21,7 +21,7 @@ use retrograd_tensor::{Error, ErrorKind, OrRaise, Tensor, enable_grad, force_all
 /// If `y` is not one tracked number, or does not depend on one of `xs`: the message names what cut it off.
 #[track_caller]
 pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
-    gradients("grad", y, xs, None, false).and_then(|g| complete("grad", g)).or_raise()
+    gradients("grad", y, xs, None, false).and_then(|g| g.into_iter().collect()).or_raise()
 }
 /// As [`grad`], from any shape of `y` with the cotangent `seed`.
 ///
@@ -29,7 +29,7 @@ pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
 /// As [`grad`], and if shape or dtype of `seed` are not `y`'s.
 #[track_caller]
 pub fn grad_with(y: &Tensor, xs: &[&Tensor], seed: &Tensor) -> Vec<Tensor> {
-    gradients("grad_with", y, xs, Some(seed), false).and_then(|g| complete("grad_with", g)).or_raise()
+    gradients("grad_with", y, xs, Some(seed), false).and_then(|g| g.into_iter().collect()).or_raise()
 }
 /// As [`grad`], recorded: the gradients can be differentiated again, to any order.
 ///
@@ -46,7 +46,7 @@ pub fn grad_with(y: &Tensor, xs: &[&Tensor], seed: &Tensor) -> Vec<Tensor> {
 /// As [`grad`].
 #[track_caller]
 pub fn grad_recorded(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
-    gradients("grad_recorded", y, xs, None, true).and_then(|g| complete("grad_recorded", g)).or_raise()
+    gradients("grad_recorded", y, xs, None, true).and_then(|g| g.into_iter().collect()).or_raise()
 }
 /// As [`grad_recorded`], from any shape of `y` with the cotangent `seed`, which may be tracked.
 ///
@@ -55,7 +55,7 @@ pub fn grad_recorded(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
 #[track_caller]
 pub fn grad_recorded_with(y: &Tensor, xs: &[&Tensor], seed: &Tensor) -> Vec<Tensor> {
     let op = "grad_recorded_with";
-    gradients(op, y, xs, Some(seed), true).and_then(|g| complete(op, g)).or_raise()
+    gradients(op, y, xs, Some(seed), true).and_then(|g| g.into_iter().collect()).or_raise()
 }
 
 /// A gradient, or why there is none.
@@ -87,9 +87,6 @@ fn gradients(
         })
     };
     Ok(xs.iter().enumerate().map(part).collect())
-}
-fn complete(_: &'static str, parts: Vec<Part>) -> Result<Vec<Tensor>, Error> {
-    parts.into_iter().collect()
 }
 /// Gradients where `y` may not depend on some of `xs`, or on nothing at all: zeros there.
 #[track_caller]

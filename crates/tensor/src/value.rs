@@ -348,10 +348,9 @@ fn settle_cost(own: u64, size: u64, args: &[Arg], tree: bool) -> u64 {
                 worst = Some((c, v));
             }
         }
-        match worst {
-            // The sum counts what operands share once for each; before anything is forced, count it once.
-            Some(_) if dear(cost) && !tree => cost = exact_cost(own, args),
-            _ => {}
+        // The sum counts what operands share once for each; before anything is forced, count it once.
+        if worst.is_some() && dear(cost) && !tree {
+            cost = exact_cost(own, args);
         }
         match worst {
             Some((_, v)) if dear(cost) => v.force(),
