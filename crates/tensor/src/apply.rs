@@ -9,7 +9,7 @@ use crate::call::{Call, View as CallView, ViewMut, by_dtype};
 use crate::cpu::fold::Red;
 use crate::dtype::{BF16, Bool, DType, Element, F16, F32, I64, Number, promote};
 use crate::elementwise::{Class, Elementwise};
-use crate::error::{Error, ErrorKind, OrRaise};
+use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::layout::Layout;
 use crate::mode;
 use crate::op::{Gradient, Kernel, Op, Outputs, Spec, Specs};
@@ -20,6 +20,7 @@ use crate::shape::{self, Shape};
 use crate::tensor::Tensor;
 use crate::value::{Arg, Held, Kind, Over, ROW_MAX, Value, View};
 use smallvec::{SmallVec, smallvec};
+use std::cell::Cell;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -28,65 +29,79 @@ type Args = SmallVec<[Arg; 3]>;
 
 /// One elementwise operation of the table.
 #[track_caller]
-pub(crate) fn map<const N: usize>(op: &'static Elementwise, x: [Operand; N]) -> Tensor {
-    expr(Expr::of(op), 0, x.into_iter().collect(), Location::caller())
+pub(crate) fn map<const N: usize>(op: &'static Elementwise, mut x: [Operand; N]) -> Tensor {
+    expr(Expr::of(op), 0, &mut x, Location::caller())
 }
-/// Output `out` of an elementwise expression.
+/// `x` becomes one operation of itself and `o`; while that is made nobody else holds the old `x` for it, so that
+/// its memory can be the new one's. A refused operation leaves `x` as it was.
+#[track_caller]
+pub(crate) fn assign(op: &'static Elementwise, x: &mut Tensor, o: Operand) {
+    thread_local! { static SPARE: Cell<Option<Tensor>> = const { Cell::new(None) }; }
+    let spare = SPARE.take().unwrap_or_else(|| Tensor::full((), 0.0f32));
+    let mut operands = [Operand::Tensor(std::mem::replace(x, spare)), o];
+    match try_expr(Expr::of(op), 0, &mut operands, Location::caller()) {
+        Ok(new) => SPARE.set(Some(std::mem::replace(x, new))),
+        Err(refused) => {
+            let [Operand::Tensor(old), _] = operands else { unreachable!("taken only by what succeeds") };
+            *x = old;
+            raise(refused)
+        }
+    }
+}
+/// Output `out` of an elementwise expression; the operands are taken out of `x`.
 #[track_caller]
 pub(crate) fn expr(
     expr: &Arc<Expr>,
     out: usize,
-    x: SmallVec<[Operand; 3]>,
+    x: &mut [Operand],
     at: &'static Location<'static>,
 ) -> Tensor {
-    let (compute, shape) = infer(expr, &x).or_raise();
-    if !compute.is_float() {
-        check_integers(expr, &x, compute).or_raise();
-    }
-    let mut args = Args::new();
-    let mut edges = Edges::new();
-    for (k, operand) in x.into_iter().enumerate() {
-        match operand {
-            Operand::Number(v) => {
-                args.push(Arg::Number(v));
-                edges.push(None);
-            }
-            Operand::Tensor(t) => {
-                let want = if expr.truths >> k & 1 == 1 { Bool } else { compute };
-                edges.push(t.edge);
-                args.push(Arg::Value(if t.value.dtype == want {
-                    t.value
-                } else {
-                    cast_value(t.value, want)
-                }));
-            }
-        }
-    }
-    finish_map(expr, out, compute, shape, args, edges, at)
+    try_expr(expr, out, x, at).or_raise()
 }
-fn finish_map(
+fn try_expr(
     expr: &Arc<Expr>,
     out: usize,
-    compute: DType,
-    shape: Shape,
-    args: Args,
-    edges: Edges,
+    x: &mut [Operand],
     at: &'static Location<'static>,
-) -> Tensor {
+) -> Result<Tensor, Error> {
+    let (compute, shape) = infer(expr, x)?;
+    if !compute.is_float() {
+        check_integers(expr, x, compute)?;
+    }
+    let marked = x.iter().any(|o| matches!(o, Operand::Tensor(Tensor { edge: Some(_), .. })));
+    let mut edges = Edges::new();
+    let mut args = Args::new();
+    for (k, operand) in x.iter_mut().enumerate() {
+        let (arg, edge) = match std::mem::replace(operand, Operand::Number(Number::Bool(false))) {
+            Operand::Number(v) => (Arg::Number(v), None),
+            Operand::Tensor(Tensor { value, edge }) => {
+                let want = if expr.truths >> k & 1 == 1 { Bool } else { compute };
+                let fits = value.dtype == want;
+                (Arg::Value(if fits { value } else { cast_value(value, want) }), edge)
+            }
+        };
+        args.push(arg);
+        if marked {
+            edges.push(edge);
+        }
+    }
     let dtype = if expr.is_truth(out) { Bool } else { compute };
-    let any = edges.iter().any(Option::is_some);
-    let why = if any { refuses(expr, dtype) } else { None };
-    let saving = (any && why.is_none() && mode::recording() && record::tracked(&edges) != 0)
-        .then(|| Saving::of(expr, out, &edges, &args, &shape));
     let kind = Kind::Map { expr: expr.clone(), out, compute };
-    let value =
-        if shape.contains(&0) { empty(dtype, shape) } else { Value::pending(kind, dtype, shape, args) };
+    if !marked {
+        return Ok(Tensor::untracked(mapped(kind, dtype, shape, args)));
+    }
+    let why = refuses(expr, dtype);
+    let saving = (why.is_none() && mode::recording() && record::tracked(&edges) != 0)
+        .then(|| Saving::of(expr, out, &edges, &args, &shape));
+    let value = mapped(kind, dtype, shape, args);
     let edge = match saving {
         Some(s) => Some(s.record(edges, &value, at)),
-        None if any => cut(expr.name, at, why, &edges),
-        None => None,
+        None => cut(expr.name, at, why, &edges),
     };
-    Tensor { value, edge }
+    Ok(Tensor { value, edge })
+}
+fn mapped(kind: Kind, dtype: DType, shape: Shape, args: Args) -> Held {
+    if shape.contains(&0) { empty(dtype, shape) } else { Value::pending(kind, dtype, shape, args) }
 }
 fn refuses(expr: &Expr, dtype: DType) -> Option<&'static str> {
     expr.no_gradient().or((!dtype.is_float()).then_some("its result is not a float"))
@@ -189,10 +204,11 @@ fn check_integers(expr: &Expr, x: &[Operand], compute: DType) -> Result<(), Erro
 /// Several outputs of one expression, each its own value; the operands' handles end here, so their buffers may be
 /// reused for the outputs.
 #[track_caller]
-pub(crate) fn outputs(expr: &Arc<Expr>, x: SmallVec<[Operand; 3]>) -> Vec<Tensor> {
+pub(crate) fn outputs(expr: &Arc<Expr>, x: &mut [Operand]) -> Vec<Tensor> {
     let at = Location::caller();
     let n = expr.outs.len();
-    let mut out: Vec<Tensor> = (0..n - 1).map(|k| self::expr(expr, k, x.clone(), at)).collect();
+    let again = |x: &[Operand]| x.iter().cloned().collect::<SmallVec<[Operand; 8]>>();
+    let mut out: Vec<Tensor> = (0..n - 1).map(|k| self::expr(expr, k, &mut again(x), at)).collect();
     out.push(self::expr(expr, n - 1, x, at));
     out
 }

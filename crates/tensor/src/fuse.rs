@@ -9,7 +9,6 @@ use crate::dtype::{Bool, DType};
 use crate::elementwise::Class;
 use crate::scalar::{Expr, Ins, OpRef};
 use crate::value::{Over, ROW_MAX};
-use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -86,14 +85,15 @@ pub(crate) struct Code {
 }
 
 /// One needed value of the graph, producers first.
-#[derive(PartialEq, Eq, Hash, Clone)]
+#[derive(PartialEq, Eq, Clone, Copy)]
 pub(crate) struct Item {
     pub(crate) what: What,
     pub(crate) dtype: DType,
     pub(crate) level: Level,
-    pub(crate) args: SmallVec<[Ref; 4]>,
+    /// How many of the key's operands are its.
+    pub(crate) arity: u32,
 }
-#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+#[derive(PartialEq, Eq, Clone, Copy)]
 pub(crate) enum What {
     /// The expression's address, output, and the type that it computes in.
     Map(usize, u32, DType),
@@ -111,10 +111,42 @@ pub(crate) enum Ref {
     /// Number `k` of the binding, as this type.
     Number(u32, DType),
 }
-#[derive(PartialEq, Eq, Hash, Clone)]
+#[derive(PartialEq, Eq, Clone)]
 pub(crate) struct Key {
     pub(crate) last: usize,
     pub(crate) items: Vec<Item>,
+    /// The operands of all items, one after the other.
+    pub(crate) args: Vec<Ref>,
+}
+/// A word per item and per operand: the hash of a program is taken at every run.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, h: &mut H) {
+        h.write_usize(self.last);
+        for i in &self.items {
+            let kind = match i.what {
+                What::Map(expr, out, compute) => (expr as u64) << 8 ^ u64::from(out) << 4 ^ compute as u64,
+                What::Cast => 1,
+                What::Same => 2,
+                What::Fold(red, Over::Rows(len)) => (len as u64) << 8 ^ (red as u64) << 4 ^ 3,
+                What::Fold(red, Over::Columns { len, inner, .. }) => {
+                    (len as u64) << 32 ^ (inner as u64) << 8 ^ (red as u64) << 4 ^ 4
+                }
+            };
+            h.write_u64(kind.rotate_left(8) ^ (i.dtype as u64) << 4 ^ i.level as u64);
+        }
+        for &r in &self.args {
+            h.write_u64(match r {
+                Ref::Item(k) => u64::from(k) << 8,
+                Ref::Leaf(k, level, dtype) => {
+                    u64::from(k) << 8 ^ (dtype as u64) << 4 ^ (level as u64) << 2 ^ 1
+                }
+                Ref::Load(k, level, dtype) => {
+                    u64::from(k) << 8 ^ (dtype as u64) << 4 ^ (level as u64) << 2 ^ 2
+                }
+                Ref::Number(k, dtype) => u64::from(k) << 8 ^ (dtype as u64) << 4 ^ 3,
+            });
+        }
+    }
 }
 
 /// A fast hash for keys; they are made by this program, not by an adversary.
@@ -174,19 +206,22 @@ pub(crate) fn clear() {
 /// `expressions` are those of the key's maps, in order.
 fn compile<'e>(key: &Key, mut expressions: impl Iterator<Item = &'e Arc<Expr>>) -> Code {
     let mut c = Compiler { last: key.last, ..Compiler::default() };
+    let mut rest = &key.args[..];
     for (i, item) in key.items.iter().enumerate() {
+        let (args, after) = rest.split_at(item.arity as usize);
+        rest = after;
         let v = match item.what {
             What::Map(_, out, compute) => {
                 let expr = expressions.next().expect("an expression for each map");
                 c.expressions.push(expr.clone());
-                let v = c.inline(expr, out as usize, compute, item);
+                let v = c.inline(expr, out as usize, compute, args, item.level);
                 c.cast(v, item.dtype)
             }
             What::Cast | What::Same => {
-                let v = c.operand(item.args[0], item.level);
+                let v = c.operand(args[0], item.level);
                 c.cast(v, item.dtype)
             }
-            What::Fold(red, over) => c.fold(i, item, red, over),
+            What::Fold(red, over) => c.fold(i, item, args[0], red, over),
         };
         c.of_item.push(v);
     }
@@ -256,8 +291,8 @@ impl Compiler {
         self.spread.insert(v, full);
         full
     }
-    fn fold(&mut self, i: usize, item: &Item, red: Red, over: Over) -> u32 {
-        let s = self.operand(item.args[0], item.level);
+    fn fold(&mut self, i: usize, item: &Item, arg: Ref, red: Red, over: Over) -> u32 {
+        let s = self.operand(arg, item.level);
         let fold = red.fold(item.dtype);
         if let Over::Rows(len) = over
             && item.level == Level::Full
@@ -271,7 +306,7 @@ impl Compiler {
         NONE
     }
     /// The instructions of one output of an expression; half types are computed in `F32`.
-    fn inline(&mut self, expr: &Expr, out: usize, compute: DType, item: &Item) -> u32 {
+    fn inline(&mut self, expr: &Expr, out: usize, compute: DType, args: &[Ref], level: Level) -> u32 {
         let within = compute.compute();
         let mut live = vec![false; expr.code.len()];
         live[expr.outs[out] as usize] = true;
@@ -289,16 +324,16 @@ impl Compiler {
             }
             v[j] = match *ins {
                 Ins::In(k) => {
-                    let x = self.operand(item.args[k as usize], item.level);
+                    let x = self.operand(args[k as usize], level);
                     if self.vals[x as usize].dtype == Bool { x } else { self.cast(x, within) }
                 }
-                Ins::Const(bits) => self.constant(bits, within, item.level),
+                Ins::Const(bits) => self.constant(bits, within, level),
                 Ins::Do(op, a) => {
                     let mut s = [NONE; 3];
                     for (s, &x) in s.iter_mut().zip(&a[..op.0.arity]) {
                         *s = v[x as usize];
                     }
-                    self.row(op, s, within, item.level)
+                    self.row(op, s, within, level)
                 }
             };
         }

@@ -41,7 +41,7 @@ pub use cpu::pool::with_threads;
 pub use dtype::{BF16, Bool, DType, Element, F16, F32, F64, I32, I64, Number, U8};
 pub use error::{Error, ErrorKind, OrRaise, attempt, raise};
 pub use index::Index;
-pub use map::{map_n, map_n_out};
+pub use map::{Formula, map_n, map_n_out};
 pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
 pub use ops::join::{cat, meshgrid, stack, where_};

@@ -1,5 +1,6 @@
 //! Closures over [`Scalar`] as fused elementwise operations, differentiable to any order.
 use crate::apply;
+use crate::error::{Error, ErrorKind, raise};
 use crate::operand::Operand;
 use crate::scalar::{Expr, Scalar};
 use crate::tensor::Tensor;
@@ -60,8 +61,8 @@ pub(crate) fn named(
     x: impl IntoIterator<Item = Operand>,
     f: impl FnOnce(&[Scalar]) -> Scalar,
 ) -> Tensor {
-    let (expr, x) = traced(name, x, |s| vec![f(s)]);
-    apply::expr(&expr, 0, x, std::panic::Location::caller())
+    let (expr, mut x) = traced(name, x, |s| vec![f(s)]);
+    apply::expr(&expr, 0, &mut x, std::panic::Location::caller())
 }
 /// Several elementwise functions of the same operands, in one pass: an optimizer's parameter and moments, say.
 ///
@@ -81,16 +82,54 @@ pub fn map_n_out(
     x: impl IntoIterator<Item = Operand>,
     f: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
 ) -> Vec<Tensor> {
-    let (expr, x) = traced("map", x, f);
-    apply::outputs(&expr, x)
+    let (expr, mut x) = traced("map", x, f);
+    apply::outputs(&expr, &mut x)
 }
 fn traced(
     name: &'static str,
     x: impl IntoIterator<Item = Operand>,
     f: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
-) -> (Arc<Expr>, SmallVec<[Operand; 3]>) {
-    let mut x: SmallVec<[Operand; 3]> = x.into_iter().collect();
+) -> (Arc<Expr>, Operands) {
+    let mut x: Operands = x.into_iter().collect();
     let (expr, numbers) = Expr::of_closure(name, x.len(), f);
     x.extend(numbers.into_iter().map(Operand::from));
     (expr, x)
+}
+type Operands = SmallVec<[Operand; 8]>;
+
+/// A closure as [`map_n_out`] takes it, run over symbols once to be applied many times.
+///
+/// ```
+/// use retrograd_tensor::{Formula, Tensor};
+/// let step = Formula::new(2, |s| vec![s[0] - s[1] * 0.5]);
+/// let (p, g) = (Tensor::from([1.0f64, 2.0]), Tensor::from([2.0f64, 2.0]));
+/// assert_eq!(step.apply([p.into(), g.into()])[0].to_vec::<f64>(), [0.0, 1.0]);
+/// ```
+#[derive(Debug)]
+pub struct Formula {
+    expr: Arc<Expr>,
+    operands: usize,
+    numbers: Vec<f64>,
+}
+impl Formula {
+    /// Runs `f` over symbols for `operands` operands.
+    pub fn new(operands: usize, f: impl FnOnce(&[Scalar]) -> Vec<Scalar>) -> Formula {
+        let (expr, numbers) = Expr::of_closure("formula", operands, f);
+        Formula { expr, operands, numbers }
+    }
+    /// The results over these operands, as [`map_n_out`] gives them.
+    ///
+    /// # Panics
+    /// If there are more or fewer operands than the formula was made for, the shapes do not broadcast, or the
+    /// types differ.
+    #[track_caller]
+    pub fn apply(&self, x: impl IntoIterator<Item = Operand>) -> Vec<Tensor> {
+        let mut x: Operands = x.into_iter().collect();
+        if x.len() != self.operands {
+            let detail = format!("{} operands for a formula of {}", x.len(), self.operands);
+            raise(Error::new("formula", ErrorKind::Value, detail));
+        }
+        x.extend(self.numbers.iter().map(|&v| Operand::from(v)));
+        apply::outputs(&self.expr, &mut x)
+    }
 }

@@ -65,8 +65,7 @@ macro_rules! operators { ($($tr:ident $f:ident $assign:ident $fa:ident $OP:ident
     impl<R: Into<Operand>> $assign<R> for Tensor {
         #[track_caller]
         fn $fa(&mut self, o: R) {
-            let old = std::mem::replace(self, Tensor::nothing());
-            *self = apply::map(&$OP, [old.into(), o.into()]);
+            apply::assign(&$OP, self, o.into());
         }
     }
 )*}; }

@@ -467,6 +467,7 @@ impl MapRule {
                 Slot::No => unreachable!("saved, since the derivative reads it"),
             }
         };
-        crate::apply::expr(&d.expr, 0, (0..n + 2).map(operand).collect(), record.at)
+        let mut x: SmallVec<[crate::operand::Operand; 6]> = (0..n + 2).map(operand).collect();
+        crate::apply::expr(&d.expr, 0, &mut x, record.at)
     }
 }

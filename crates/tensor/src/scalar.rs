@@ -4,9 +4,10 @@
 //! inputs and rows of the table. Expressions are closed under differentiation ([`Expr::pullback`]), so one rule
 //! serves every elementwise operation, to any order. Nothing here computes.
 use crate::elementwise::{Class, Elementwise, Rule};
+use crate::fuse::Mix;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::ops::{Add, Div, Mul, Neg, Rem, Sub};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -52,7 +53,7 @@ impl Ins {
 #[derive(Default)]
 struct Trace {
     code: Vec<Ins>,
-    seen: HashMap<Ins, u32>,
+    seen: HashMap<Ins, u32, BuildHasherDefault<Mix>>,
 }
 thread_local! { static TRACE: RefCell<Trace> = RefCell::default(); }
 
@@ -393,11 +394,11 @@ fn reachable(code: &[Ins], outs: &[u32]) -> (Vec<Ins>, Vec<u32>) {
 #[expect(clippy::mutable_key_type, reason = "rows of the table are compared by address")]
 fn intern(name: &'static str, n_in: usize, code: Vec<Ins>, outs: Vec<u32>) -> Arc<Expr> {
     type Code = (&'static str, usize, Vec<Ins>, Vec<u32>);
-    type Known = HashMap<Code, Arc<Expr>>;
+    type Known = HashMap<Code, Arc<Expr>, BuildHasherDefault<Mix>>;
     static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
     const MOST: usize = 4096;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_with(Known::new);
+    let known = known.get_or_insert_with(Known::default);
     if known.len() >= MOST {
         known.clear();
     }

@@ -25,8 +25,16 @@ pub type AxisVec = SmallVec<[usize; 6]>;
 pub type Dims = SmallVec<[isize; 6]>;
 
 /// The sizes of a tensor's axes, outermost first.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Default, PartialEq, Eq, Hash)]
 pub struct Shape(SmallVec<[usize; 6]>);
+
+impl Clone for Shape {
+    /// Every operation clones shapes: as plain memory, not element by element.
+    #[inline]
+    fn clone(&self) -> Shape {
+        Shape(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Shape {
     /// The shape of a single number: no axes.

@@ -33,11 +33,6 @@ impl Tensor {
     pub(crate) fn untracked(value: Held) -> Tensor {
         Tensor { value, edge: None }
     }
-    /// A placeholder that is replaced before anybody sees it.
-    pub(crate) fn nothing() -> Tensor {
-        thread_local! { static NOTHING: Tensor = Tensor::full((), 0.0f32); }
-        NOTHING.with(Tensor::clone)
-    }
     /// A tensor of `shape` with these elements in row-major order.
     ///
     /// # Panics

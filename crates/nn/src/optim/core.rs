@@ -4,9 +4,7 @@ use super::Unused;
 use crate::module::{Module, SlotMut, StateDict, join};
 use crate::param::Param;
 use retrograd_autograd::{Differentiate, Gradients, Missing};
-use retrograd_tensor::{
-    DType, Error, ErrorKind, I64, Operand, Scalar, Tensor, force_all, map_n_out, no_grad,
-};
+use retrograd_tensor::{DType, Error, ErrorKind, Formula, I64, Operand, Scalar, Tensor, force_all, no_grad};
 use std::collections::BTreeMap;
 
 /// The bookkeeping of an optimizer. Live state goes by the identities of parameters, saved state by their names
@@ -35,24 +33,31 @@ struct State {
 }
 
 /// One parameter's update in the making: what the formula reads.
-pub(super) struct Update {
+pub(super) struct Update<'a> {
     /// The number of this step, from 1.
     pub(super) step: u64,
     /// The parameter, its gradient, its moments.
     operands: Vec<Operand>,
     dtype: DType,
+    /// The formula of the parameter before, with what it may depend on.
+    last: &'a mut Option<(u64, DType, Formula)>,
 }
 
-impl Update {
+impl Update<'_> {
     /// Computes the new parameter and moments by one expression: `formula` gets the parameter, its gradient, its
     /// moments and the `rates`, in this order, and gives the new parameter and moments. Moments are flushed.
+    ///
+    /// Within a step it is traced once for all parameters of a type and age.
     pub(super) fn compute(
         mut self,
         rates: &[f64],
         formula: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
     ) -> Vec<Tensor> {
         self.operands.extend(rates.iter().map(|&rate| Operand::from(rate)));
-        map_n_out(self.operands, formula)
+        let known = self.last.take().filter(|(step, dtype, _)| (*step, *dtype) == (self.step, self.dtype));
+        let known =
+            known.unwrap_or_else(|| (self.step, self.dtype, Formula::new(self.operands.len(), formula)));
+        self.last.insert(known).2.apply(self.operands)
     }
 
     /// `moment`, or 0 where it is below the smallest normal number of the parameter's type.
@@ -83,10 +88,11 @@ impl Core {
         model: &mut dyn Module,
         grads: &Gradients,
         moments: usize,
-        formula: impl Fn(Update) -> Vec<Tensor>,
+        formula: impl Fn(Update<'_>) -> Vec<Tensor>,
     ) -> Result<(), Error> {
         let ready = self.ready(model, grads)?;
         let mut changed = Vec::with_capacity(ready.len() * (1 + moments));
+        let mut last = None;
         no_grad(|| {
             for (param, grad) in ready {
                 let Some(known) = self.params.get_mut(&param.id()) else { continue };
@@ -97,7 +103,8 @@ impl Core {
                 let step = old.steps + 1;
                 let mut operands = vec![Operand::from(param.value().detach()), Operand::from(grad)];
                 operands.extend(old.moments.into_iter().map(Operand::from));
-                let mut new = formula(Update { step, operands, dtype: known.dtype }).into_iter();
+                let mut new =
+                    formula(Update { step, operands, dtype: known.dtype, last: &mut last }).into_iter();
                 if let Some(value) = new.next() {
                     // From here on only the pending update holds the old value, which is what lets it be
                     // overwritten.

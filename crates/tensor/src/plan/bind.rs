@@ -9,7 +9,7 @@ use crate::layout::Layout;
 use crate::memory;
 use crate::scalar::Expr;
 use crate::value::{Arg, Kind, Pending, Space, Value, View};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Acquire, fence};
@@ -68,24 +68,27 @@ impl Binding<'_> {
             nodes: SmallVec::new(),
             life: PhantomData,
         };
-        let mut item_of = vec![NONE; graph.nodes.len()];
+        let mut item_of: SmallVec<[u32; 128]> = smallvec![NONE; graph.nodes.len()];
         let mut items = Vec::with_capacity(graph.nodes.len());
+        let mut args = Vec::with_capacity(2 * graph.nodes.len());
         for (i, node) in graph.nodes.iter().enumerate().rev() {
             let (Some(guard), true) = (&node.guard, node.needed) else { continue };
             let recipe = guard.recipe();
             let level = b.level(node.value, recipe);
             let mut at = node.operands.iter();
-            let args = recipe.args.iter().enumerate().map(|(k, a)| match a {
-                Arg::Number(n) => b.given(recipe, k, *n),
-                Arg::Value(v) => {
-                    let at = *at.next().expect("a position for each") as usize;
-                    match item_of[at] {
-                        NONE => b.ready(at, v, node.value, recipe, level),
-                        item => Ref::Item(item),
+            for (k, a) in recipe.args.iter().enumerate() {
+                args.push(match a {
+                    Arg::Number(n) => b.given(recipe, k, *n),
+                    Arg::Value(v) => {
+                        let at = *at.next().expect("a position for each") as usize;
+                        match item_of[at] {
+                            NONE => b.ready(at, v, node.value, recipe, level),
+                            item => Ref::Item(item),
+                        }
                     }
-                }
-            });
-            let args = args.collect();
+                });
+            }
+            let arity = recipe.args.len() as u32;
             item_of[i] = items.len() as u32;
             b.nodes.push(i);
             let what = match &recipe.kind {
@@ -96,9 +99,9 @@ impl Binding<'_> {
                 Kind::Same => What::Same,
                 Kind::Fold { red, over } => What::Fold(*red, *over),
             };
-            items.push(Item { what, dtype: node.value.dtype, level, args });
+            items.push(Item { what, dtype: node.value.dtype, level, arity });
         }
-        (b, Key { last: space.last, items })
+        (b, Key { last: space.last, items, args })
     }
     /// The expressions of the items that are maps, in order.
     pub(super) fn expressions<'s>(&'s self, graph: &'s Graph<'_>) -> impl Iterator<Item = &'s Arc<Expr>> {

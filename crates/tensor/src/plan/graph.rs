@@ -2,7 +2,6 @@
 use crate::cell::Guard;
 use crate::value::{Arg, Held, Kind, Pending, Value, View};
 use smallvec::SmallVec;
-use std::collections::BinaryHeap;
 
 /// Instructions that a value may cost to be recomputed rather than written when only the tape holds it.
 const MAX_RECOMPUTED: u32 = 16;
@@ -38,54 +37,81 @@ pub(super) struct Graph<'a> {
     pub(super) nodes: Vec<Node<'a>>,
 }
 
+/// Values that were found and not yet locked, in increasing id: the last is next.
+struct Found {
+    waiting: SmallVec<[Waiting; 16]>,
+    count: u32,
+}
+struct Waiting {
+    id: u64,
+    value: *const Value,
+    /// How many were found before it.
+    order: u32,
+    refs: usize,
+    root: bool,
+}
+impl Found {
+    fn add(&mut self, v: &Value) -> &mut Waiting {
+        let at = match self.waiting.binary_search_by(|w| w.id.cmp(&v.id)) {
+            Ok(at) => at,
+            Err(at) => {
+                let value = std::ptr::from_ref(v);
+                let new = Waiting { id: v.id, value, order: self.count, refs: 0, root: false };
+                self.waiting.insert(at, new);
+                self.count += 1;
+                at
+            }
+        };
+        &mut self.waiting[at]
+    }
+}
+
 impl<'a> Graph<'a> {
     /// Locks every pending value below `roots`.
     pub(super) fn collect(roots: &[&'a Held]) -> Graph<'a> {
-        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(16);
-        let mut heap: BinaryHeap<(u64, *const Value, bool)> = BinaryHeap::with_capacity(16);
-        heap.extend(roots.iter().map(|r| (r.id, std::ptr::from_ref::<Value>(r), true)));
-        while let Some((id, ptr, root)) = heap.pop() {
-            if let Some(same) = nodes.last_mut().filter(|n| n.value.id == id) {
-                same.refs += usize::from(!root);
-                same.root |= root;
-                continue;
-            }
+        let mut found = Found { waiting: SmallVec::new(), count: 0 };
+        for r in roots {
+            found.add(r).root = true;
+        }
+        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(72);
+        // Positions in `nodes`, in the order in which values were found.
+        let mut position: SmallVec<[u32; 128]> = SmallVec::new();
+        while let Some(w) = found.waiting.pop() {
             // SAFETY: a root outlives the graph; any other value is an operand of a locked recipe, which stays in
             // its cell, holding the operand, until `publish` hands it out after the program has run.
-            let value: &'a Value = unsafe { &*ptr };
+            let value: &'a Value = unsafe { &*w.value };
             let guard = value.cell.lock();
+            let mut operands = SmallVec::new();
             if let Some(g) = &guard {
-                let operands = g.recipe().args.iter().filter_map(operand);
-                heap.extend(operands.map(|v| (v.id, std::ptr::from_ref::<Value>(v), false)));
-            } else if root {
+                for v in g.recipe().args.iter().filter_map(operand) {
+                    let below = found.add(v);
+                    below.refs += 1;
+                    operands.push(below.order);
+                }
+            } else if w.root && w.refs == 0 {
                 continue;
             }
-            let refs = usize::from(!root);
+            position.resize(position.len().max(w.order as usize + 1), u32::MAX);
+            position[w.order as usize] = nodes.len() as u32;
             nodes.push(Node {
                 value,
                 guard,
-                refs,
-                root,
+                refs: w.refs,
+                root: w.root,
                 fate: Fate::Passing,
                 kept: false,
                 needed: false,
                 held_by_kept: false,
-                operands: SmallVec::new(),
+                operands,
             });
         }
-        let mut graph = Graph { nodes };
-        for i in 0..graph.nodes.len() {
-            let Some(g) = &graph.nodes[i].guard else { continue };
-            let operands = g.recipe().args.iter().filter_map(operand).map(|v| graph.find(v) as u32).collect();
-            graph.nodes[i].operands = operands;
+        for n in &mut nodes {
+            n.operands.iter_mut().for_each(|k| *k = position[*k as usize]);
         }
-        graph
+        Graph { nodes }
     }
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()
-    }
-    fn find(&self, v: &Value) -> usize {
-        self.nodes.binary_search_by(|n| v.id.cmp(&n.value.id)).expect("every operand is in the graph")
     }
     /// Whether this program is the end of ready value `i`: nobody else can reach it.
     pub(super) fn dies(&self, i: usize) -> bool {
@@ -178,8 +204,8 @@ impl<'a> Graph<'a> {
                 (n.needed, n.kept) = (true, false);
             }
             let (needed, kept) = (n.needed, n.kept);
-            for j in self.nodes[i].operands.clone() {
-                let j = j as usize;
+            for k in 0..self.nodes[i].operands.len() {
+                let j = self.nodes[i].operands[k] as usize;
                 let o = &mut self.nodes[j];
                 o.needed |= needed;
                 o.held_by_kept |= kept;

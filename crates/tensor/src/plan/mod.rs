@@ -52,17 +52,21 @@ fn force_together(roots: &[&Held]) {
     let mut left: SmallVec<[&Held; 8]> = roots.iter().copied().filter(|v| v.is_pending()).collect();
     while let Some(first) = left.first() {
         let mut space = first.space;
-        let (mut size, mut last) = (0, None);
+        let (mut size, mut last, mut closed) = (0, None, false);
         let mut group: SmallVec<[&Held; 8]> = SmallVec::new();
         left.retain(|v| {
-            let cost = v.cell.cost() & u64::from(u32::MAX);
-            let full = size > 0 && size + cost > MAX_GROUP;
-            // Outputs of one operation stay together: apart, none of them could take over an operand's memory.
-            let first = if roots.len() > 8 { v.first_operand() } else { None };
-            if full && (first.is_none() || first != last) || !joins(v.space, &mut space) {
+            let mut with = space;
+            if closed || !joins(v.space, &mut with) {
                 return true;
             }
-            last = first;
+            let cost = v.cell.cost() & u64::from(u32::MAX);
+            // Outputs of one operation stay together: apart, none of them could take over an operand's memory.
+            let first = if roots.len() > 8 { v.first_operand() } else { None };
+            if size > 0 && size + cost > MAX_GROUP && (first.is_none() || first != last) {
+                closed = true;
+                return true;
+            }
+            (last, space) = (first, with);
             size += cost;
             group.push(*v);
             false

@@ -24,7 +24,7 @@ use super::pool;
 const DEPTH: usize = 512;
 
 /// Multiply-adds up to which another thread costs more than it brings; half as many where memory is the limit.
-const GATE: usize = 1 << 18;
+const GATE: usize = 1 << 17;
 
 /// A strided matrix for each index of a batch.
 #[derive(Clone, Copy, Debug)]
