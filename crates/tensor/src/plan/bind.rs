@@ -132,9 +132,13 @@ impl Binding<'_> {
         let shape = if matches!(recipe.kind, Kind::Fold { .. }) { &v.shape } else { &value.shape };
         self.leaf(node, v, view, shape, level)
     }
+    /// Equal numbers share a register: those of an optimizer's formula over many parameters, say.
     fn number(&mut self, bits: u64, dtype: DType) -> Ref {
-        self.numbers.push((bits, dtype));
-        Ref::Number(self.numbers.len() as u32 - 1, dtype)
+        let k = self.numbers.iter().position(|&n| n == (bits, dtype)).unwrap_or_else(|| {
+            self.numbers.push((bits, dtype));
+            self.numbers.len() - 1
+        });
+        Ref::Number(k as u32, dtype)
     }
     fn leaf(
         &mut self,
@@ -227,8 +231,25 @@ impl Binding<'_> {
     }
     /// Operands whose memory nobody will read after their last use here.
     fn dying(&self, graph: &Graph<'_>, code: &Code) -> SmallVec<[Dying; 8]> {
+        // The last step that reads each leaf; none if a leaf is written out as it is.
+        let mut last_use: SmallVec<[Option<u32>; 16]> = smallvec![Some(0); self.leaves.len()];
+        for val in &code.vals {
+            if let Place::Leaf(k) = val.place {
+                let last = &mut last_use[k as usize];
+                *last = last.map(|l| l.max(val.last_use));
+            }
+        }
+        for (item, &node) in self.nodes.iter().enumerate() {
+            if let Some(val) = code.vals.get(code.of_item[item] as usize)
+                && let Place::Leaf(k) = val.place
+                && graph.nodes[node].fate == Fate::Written
+            {
+                last_use[k as usize] = None;
+            }
+        }
         let mut found = SmallVec::new();
-        for (k, leaf) in self.leaves.iter().enumerate() {
+        for (leaf, last_use) in self.leaves.iter().zip(last_use) {
+            let Some(last_use) = last_use else { continue };
             if self.loads.iter().any(|l| l.node == leaf.node) || !graph.dies(leaf.node) {
                 continue;
             }
@@ -239,17 +260,6 @@ impl Binding<'_> {
             }
             // The count is read without order: what other views of the buffer, now gone, have read is over after this.
             fence(Acquire);
-            let written = |(item, &node): (usize, &usize)| {
-                let val = code.of_item[item];
-                val != NONE
-                    && graph.nodes[node].fate == Fate::Written
-                    && code.vals[val as usize].place == Place::Leaf(k as u32)
-            };
-            if self.nodes.iter().enumerate().any(written) {
-                continue;
-            }
-            let uses = code.vals.iter().filter(|v| v.place == Place::Leaf(k as u32));
-            let last_use = uses.map(|v| v.last_use).max().unwrap_or(0);
             found.push(Dying {
                 last_use,
                 numel: value.numel,

@@ -73,7 +73,8 @@ impl<'a> Graph<'a> {
         for r in roots {
             found.add(r).root = true;
         }
-        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(72);
+        let instructions: u64 = roots.iter().map(|r| r.cell.cost() & u64::from(u32::MAX)).sum();
+        let mut nodes: Vec<Node<'a>> = Vec::with_capacity(instructions.clamp(8, 96) as usize + 4);
         // Positions in `nodes`, in the order in which values were found.
         let mut position: SmallVec<[u32; 128]> = SmallVec::new();
         while let Some(w) = found.waiting.pop() {

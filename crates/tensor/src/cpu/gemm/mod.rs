@@ -202,13 +202,13 @@ fn takes(rows: usize, k: usize, cols: usize) -> bool {
 }
 
 /// How many pieces of a job would keep all threads busy: two each, so that one that started late can catch up,
-/// more for long jobs, and none below the gate.
+/// more for long jobs, one for short ones, whose operands are packed again for every piece, and none below the gate.
 fn parts(work: usize, streams: bool) -> usize {
     let threads = pool::threads();
     if threads == 1 || work <= if streams { GATE / 2 } else { GATE } {
         return 1;
     }
-    threads * if work < 1 << 28 { 2 } else { 4 }
+    threads * [1, 2, 4][usize::from(work >= 1 << 20) + usize::from(work >= 1 << 28)]
 }
 
 /// Rows and columns of a tile, to have about `wanted` of them. Columns are cut first if the left operand is read
@@ -224,7 +224,7 @@ fn tile(wanted: usize, m: usize, n: usize, in_place: bool) -> (usize, usize) {
         (rows, cut(n, wanted.div_ceil(down), 64).0)
     } else {
         let (cols, right) = cut(n, wanted, 64);
-        (cut(m, wanted.div_ceil(right), 24).0, cols)
+        (cut(m, wanted.div_ceil(right), 12).0, cols)
     }
 }
 
