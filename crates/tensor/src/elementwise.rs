@@ -85,9 +85,11 @@ pub enum Sample {
     Positive,
     /// Between -1 and 1.
     Unit,
+    /// Between 0 and 1.
+    Fraction,
     /// Above 1.
     AboveOne,
-    /// Two or three operands away from ties.
+    /// As `Real`, two or three operands away from ties and from quotients that are integers.
     Distinct,
 }
 

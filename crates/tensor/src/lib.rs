@@ -55,7 +55,7 @@ pub use tensor::Tensor;
 /// What tests read of the table.
 #[doc(hidden)]
 pub mod testing {
-    pub use crate::elementwise::{Elementwise, Sample};
+    pub use crate::elementwise::{Class, Elementwise, Sample};
     pub use crate::entry::{Attr, Attrs, Entry};
     pub use crate::ops::{elementwise, entries};
 }
