@@ -75,6 +75,28 @@ elementwise! { (o, g)
     /// assert_eq!(Tensor::from([1e-20f64, 0.0]).log1p().to_vec::<f64>(), [1e-20, 0.0]);
     /// ```
     LOG1P: float log1p(x) = x.log1p(); [g.gate(1.0 / (1.0 + x))]; Positive;
+    /// The logarithm of the odds, `log(x / (1 - x))`, the inverse of [`Tensor::sigmoid`]; accurate also near 0.5, where
+    /// it is 0. Negative infinity at 0, infinity at 1, NaN outside [0, 1]. Integers become `F32`.
+    ///
+    /// *Gradient:* `g / (x * (1 - x))`: infinite at 0 and 1, NaN outside; 0 where `g` is 0.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let x = Tensor::from([0.0f64, 1e-300, 0.5, 0.5 + 1e-12, 0.8, 1.0, 1.5]);
+    /// let y = x.logit().to_vec::<f64>();
+    /// assert_eq!((y[0], y[2], y[5]), (f64::NEG_INFINITY, 0.0, f64::INFINITY));
+    /// assert_eq!(y[1], 1e-300f64.ln());
+    /// assert!((y[3] - 4.0 * (0.5 + 1e-12 - 0.5)).abs() < 1e-27 && (y[4] - 4f64.ln()).abs() < 1e-15);
+    /// assert!(y[6].is_nan());
+    /// ```
+    LOGIT: float logit(x) = {
+        let (half, one) = (T::lit(0.5), T::lit(1.0));
+        let near_half = ((x + x - one) / (one - x)).log1p();
+        if (x - half).abs() < T::lit(0.25) { near_half } else { (x / (one - x)).log() }
+    }; [{
+        let inside = x.ge(0.0).logical_and(x.le(1.0));
+        g.gate(select(inside, 1.0 / (x * (1.0 - x)), f64::NAN))
+    }]; Fraction;
     /// The square root: NaN below 0. Integers become `F32`.
     ///
     /// *Gradient:* `g / (2 * sqrt(x))`, infinite at 0; 0 where `g` is 0.
