@@ -225,3 +225,24 @@ fn a_running_sum_of_tracked_losses_is_flat() {
     assert!(live < 100 * MIB, "{} MiB live after 60 steps", live / MIB);
     assert_eq!(total.item(), 60.0 * n as f64 / 2.0);
 }
+
+#[test]
+fn dropout_keeps_no_mask() {
+    let _turn = turn();
+    let layer = Dropout::new(0.25, &mut Rng::new(1));
+    let x = numbers(&[MIB]).tracked();
+    let (y, s) = counted(|| {
+        let y = layer.forward(&x);
+        y.force();
+        y
+    });
+    let size = 4 * MIB;
+    assert!((size..size + MIB / 2).contains(&s.live), "the result and its record hold {} bytes", s.live);
+    assert!(s.peak < size + MIB, "nor was there a mask in between: {} bytes", s.peak);
+    let (loss, kept) = (y.square().sum(()), y.ne(0.0));
+    let (g, s) = counted(|| grad(&loss, &[&x]).remove(0));
+    assert!(s.live < size + MIB, "a gradient is all that the backward pass leaves: {} bytes", s.live);
+    // Twice the output where it was kept, scaled once more: the mask is the same one.
+    let want = kept.where_(&y * (2.0 / 0.75), 0.0);
+    assert!((g - want).abs().amax(()).item() < 1e-5);
+}

@@ -2,7 +2,7 @@
 
 use retrograd_nn::init::{self, Fan, Nonlinearity};
 use retrograd_nn::{Dropout, Linear, Module};
-use retrograd_tensor::{Rng, Tensor, attempt};
+use retrograd_tensor::{F64, Rng, Tensor, attempt};
 
 /// Mean, standard deviation and largest magnitude.
 fn moments(x: &Tensor) -> (f64, f64, f64) {
@@ -94,6 +94,19 @@ fn dropout_keeps_the_mean_and_repeats_from_its_state() {
     resumed.load_state_dict(&state).unwrap();
     assert_eq!(resumed.forward(&x), third);
     assert_eq!(Dropout::new(1.0, &mut Rng::new(9)).forward(&x), Tensor::zeros([100, 100]));
+    let mut rng = Rng::new(9);
+    let [first, second] = [(); 2].map(|()| Dropout::new(0.25, &mut rng).forward(&x));
+    assert_ne!(first, second, "layers of one generator have masks of their own");
+    assert_eq!(first, y, "and one seed the same ones");
+}
+
+#[test]
+fn what_dropout_drops_is_zero_whatever_it_was() {
+    let layer = Dropout::new(0.5, &mut Rng::new(2));
+    let y = layer.forward(&(Tensor::ones([1000]) / 0.0)).to_vec::<f32>();
+    assert!(y.iter().all(|&v| v == 0.0 || v == f32::INFINITY));
+    let y = layer.forward(&F64.ones([1000]));
+    assert!((y.mean(()).item() - 1.0).abs() < 0.1 && y.dtype() == F64);
 }
 
 #[test]

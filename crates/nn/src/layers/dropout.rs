@@ -38,27 +38,27 @@ impl Dropout {
         Self { p, mode: Mode::Train, stream: Buffer::optional(Tensor::from([key.key() as i64, 0])) }
     }
 
-    /// The input, in training with some elements dropped.
+    /// The input, in training with some elements dropped: a dropped infinity or NaN is 0 too.
+    ///
+    /// *Gradient:* `g` with the same elements dropped and scaled.
+    ///
+    /// # Panics
+    /// In training, if the elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         if self.p == 0.0 || !self.mode.is_training() {
             return x.clone();
         }
-        if self.p == 1.0 {
-            return x * 0.0;
-        }
-        let drawn = self.draw(x);
-        // A choice, not a product: a dropped infinity is 0, not NaN.
-        drawn.ge(self.p).where_(x * (1.0 / (1.0 - self.p)), 0.0)
+        x.dropout(self.p, self.take(x.numel()))
     }
 
-    /// Uniform numbers in the shape of `x`, the next of the stream.
-    fn draw(&self, x: &Tensor) -> Tensor {
-        let used = Tensor::from([0, x.numel() as i64]);
+    /// Key and counter of the mask of the next `elements`.
+    fn take(&self, elements: usize) -> (u64, u64) {
+        let used = Tensor::from([0, elements as i64]);
         let [key, counter] = self.stream.update(|stream| stream + used).to_vec::<i64>()[..] else {
             unreachable!("the stream is a key and a counter, and a slot keeps its shape")
         };
-        Tensor::rand(x.shape(), &mut Rng::at(key as u64, counter as u64))
+        (key as u64, counter as u64)
     }
 }
 
