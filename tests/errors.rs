@@ -211,8 +211,23 @@ const GRADIENTS: &[Row] = &[
         "grad: no gradient of tensor 0 ([2]): not used in this graph"),
 ];
 
+#[rustfmt::skip]
+const LAYERS: &[Row] = &[
+    row!(Shape, linear(4, 2).forward(&t([2, 3])),
+        "Linear: input does not fit: shape [2, 3]; Linear(4, 2) takes [.., 4]"),
+    row!(Shape, Sequential::new().then(Relu).then(linear(4, 2)).forward(&t([2, 3])),
+        "Linear: input does not fit: shape [2, 3]; Linear(4, 2) takes [.., 4]"),
+    row!(Axis, Sequential::new().then(Sequential::new().then(Flatten::default())).forward(&t([2])),
+        "flatten: axis out of range: axis 1 of a tensor of rank 1; axes run from -1 to 0"),
+];
+
+/// A layer from `inputs` to `outputs` features.
+fn linear(inputs: usize, outputs: usize) -> Linear {
+    Linear::new(inputs, outputs, &mut Rng::new(0))
+}
+
 fn rows() -> impl Iterator<Item = &'static Row> {
-    [SHAPES, DTYPES, AXES, INDICES, RANKS, VALUES, GRADIENTS].into_iter().flatten()
+    [SHAPES, DTYPES, AXES, INDICES, RANKS, VALUES, GRADIENTS, LAYERS].into_iter().flatten()
 }
 
 /// Where a panic was raised, and what it said.
@@ -315,6 +330,15 @@ fn panics_point_at_the_line_of_the_user() {
         }
     }
     none(&findings);
+}
+
+#[test]
+fn a_function_of_the_user_within_a_model_reports_its_own_line() {
+    let line = line!() + 1;
+    let model = Sequential::new().then_fn(|x| x.reshape([7])).then(Relu);
+    let raised = raised_by(|| drop(model.forward(&t([2, 3]))));
+    let places = raised.iter().map(|raised| (raised.file.as_str(), raised.line)).collect::<Vec<_>>();
+    assert_eq!(places, [(file!(), line)]);
 }
 
 #[test]

@@ -51,9 +51,17 @@ impl Sequential {
     }
 
     /// The output of the last layer.
+    ///
+    /// # Panics
+    /// If a layer refuses its input.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.layers.iter().fold(x.clone(), |x, layer| layer.forward(&x))
+        // A loop: the closure of a fold would be what layers report as their caller.
+        let mut x = x.clone();
+        for layer in &self.layers {
+            x = layer.forward(&x);
+        }
+        x
     }
 }
 
