@@ -5,7 +5,7 @@
 use crate::call::Call;
 pub use crate::cpu::fold::Red;
 use crate::dtype::DType;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, raise};
 use crate::layout::Layout;
 use crate::record::{Context, Cotangents};
 use crate::shape::{AxisVec, Shape};
@@ -123,8 +123,14 @@ pub trait Op: fmt::Debug + Send + Sync + 'static {
     fn gradient(&self) -> Gradient {
         Gradient::Rule
     }
-    /// What [`Op::vjp`] reads when the operands marked in `tracked` (by bit) need a gradient.
-    fn saves(&self, tracked: u64) -> Saves;
-    /// The cotangent of each operand, from those of the outputs, in tensor operations.
-    fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents;
+    /// What [`Op::vjp`] reads when the operands marked in `tracked` (by bit) need a gradient; by default shapes only.
+    fn saves(&self, _tracked: u64) -> Saves {
+        Saves::NOTHING
+    }
+    /// The cotangent of each operand, from those of the outputs, in tensor operations. Only an operation with
+    /// [`Gradient::None`] has none.
+    fn vjp(&self, _cx: &Context<'_>, _g: &Tensor) -> Cotangents {
+        let detail = "no gradient rule: its `gradient` is `Rule`; implement `vjp`, or say `Gradient::None`";
+        raise(Error::new(self.name(), ErrorKind::Gradient, detail))
+    }
 }

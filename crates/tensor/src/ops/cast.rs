@@ -3,7 +3,7 @@ use crate::Tensor;
 use crate::apply;
 use crate::dtype::DType;
 use crate::error::Error;
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use smallvec::smallvec;
 
@@ -20,9 +20,6 @@ impl Op for Cast {
     }
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         Kernel::Cast
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.cast(cx.spec(0).dtype).into()]

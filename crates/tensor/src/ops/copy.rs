@@ -4,7 +4,7 @@ use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, by_dtype};
 use crate::error::Error;
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use smallvec::smallvec;
 
@@ -22,9 +22,6 @@ impl Op for Contiguous {
         Kernel::Call(Call::new("contiguous", move |x, out| {
             by_dtype!(dtype, T => gather::<T>(&x[0], out[0].data()));
         }))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.clone().into()]

@@ -5,7 +5,7 @@
 //! so that gradients ask again for nothing. Writes go by line of the result: lines with the same destination are
 //! taken in order, whatever the number of threads.
 use super::lines::{Lines, PART, Plus, add_line};
-use super::slice::same_dtype;
+use super::slice::{same_dtype, unwrite};
 use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
 use crate::dtype::{Element, I64};
@@ -150,22 +150,14 @@ impl Op for IndexWrite {
         Saves::inputs([1])
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
-        let index = cx.input(1);
-        let kept = || {
-            if self.add {
-                return g.clone();
-            }
-            let zeros = g.dtype().zeros(g.lines(self.axis, index.numel()));
-            g.lines_written(self.name, self.axis, &index, &zeros, false)
+        let (index, axis) = (cx.input(1), self.axis);
+        let erased = || {
+            let zeros = g.dtype().zeros(g.lines(axis, index.numel()));
+            g.lines_written(self.name, axis, &index, &zeros, false)
         };
-        let x = if cx.needs(0) { kept().into() } else { Cotangent::None };
-        let mut v = Cotangent::None;
-        if cx.needs(2) {
-            let part = apply::op(IndexSelect { axis: self.axis }, &[g, &index]);
-            v = if self.add { part } else { part.only_last(self.axis, &index, cx.shape(0)[self.axis]) }
-                .into();
-        }
-        smallvec![x, Cotangent::None, v]
+        let read = || apply::op(IndexSelect { axis }, &[g, &index]);
+        let last = |part: Tensor| part.only_last(axis, &index, cx.shape(0)[axis]);
+        unwrite(cx, g, self.add, erased, read, last)
     }
 }
 /// For each of `n` destinations, which of the lines go there, in order: destination `i` has those of

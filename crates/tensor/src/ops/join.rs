@@ -8,7 +8,7 @@ use crate::dtype::Element;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::layout::Layout;
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Kernel, Op, Spec, Specs};
 use crate::operand::Operand;
 use crate::record::{Context, Cotangent, Cotangents};
 use crate::shape::{self, Dims, IntoDims, IntoShape, Shape};
@@ -46,9 +46,6 @@ impl Op for Cat {
         Kernel::Call(Call::new("cat", move |x, out| {
             by_dtype!(dtype, T => cat_views::<T>(x, axis, out[0].data()));
         }))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let mut start = 0;
@@ -208,9 +205,6 @@ impl Op for Roll {
             let part = |start, len| x[0].cut_axis("narrow", axis, Cut { start, step: 1, len });
             smallvec![join(&[&part(size - by, by), &part(0, size - by)], axis)]
         }))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let back = Roll { axis: self.axis, by: cx.shape(0)[self.axis] - self.by };

@@ -2,7 +2,7 @@
 use crate::call::{self, Random};
 use crate::dtype::{Bool, DType, Element, F32, I64};
 use crate::error::{Error, ErrorKind, raise};
-use crate::op::{Gradient, Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Gradient, Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, IntoShape, Shape};
 use crate::{Rng, Tensor, apply};
@@ -46,12 +46,6 @@ impl Op for Drawn {
     fn gradient(&self) -> Gradient {
         Gradient::None("a random draw depends on no tensor")
     }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
-    fn vjp(&self, _: &Context<'_>, _: &Tensor) -> Cotangents {
-        smallvec![]
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -73,9 +67,6 @@ impl Op for Dropout {
     }
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         Kernel::Call(call::dropout(self.p, self.key))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(self.clone(), &[g]).into()]

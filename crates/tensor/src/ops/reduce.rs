@@ -28,9 +28,6 @@ impl Op for Sum {
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         Kernel::Fold(Red::Sum, self.axes.clone())
     }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let from = cx.shape(0);
         smallvec![g.reshaped(&kept(from, &self.axes)).broadcast_to(from).into()]
@@ -118,12 +115,6 @@ impl Op for Truth {
     }
     fn gradient(&self) -> Gradient {
         Gradient::None("a truth value is constant almost everywhere")
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
-    fn vjp(&self, _: &Context<'_>, _: &Tensor) -> Cotangents {
-        smallvec![]
     }
 }
 

@@ -303,9 +303,6 @@ impl Op for Shift {
             });
         }))
     }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.shifted(self.axis, !self.back, 0.0).into()]
     }
@@ -340,12 +337,6 @@ impl Op for RunningExtreme {
     }
     fn gradient(&self) -> Gradient {
         Gradient::None("positions are integers")
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
-    fn vjp(&self, _: &Context<'_>, _: &Tensor) -> Cotangents {
-        smallvec![]
     }
 }
 

@@ -5,7 +5,7 @@
 //! order, whatever the number of threads.
 use super::index::positions;
 use super::lines::{PART, Plus, copy};
-use super::slice::{Cut, Cuts, same_dtype, whole};
+use super::slice::{Cut, Cuts, same_dtype, unwrite, whole};
 use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
@@ -93,23 +93,14 @@ impl Op for Scatter {
         Saves::inputs([1])
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
-        let index = cx.input(1);
-        let kept = || {
-            if self.add {
-                return g.clone();
-            }
+        let (index, axis) = (cx.input(1), self.axis);
+        let erased = || {
             let zeros = g.dtype().zeros(index.shape());
-            apply::op(Scatter { name: self.name, axis: self.axis, add: false }, &[g, &index, &zeros])
+            apply::op(Scatter { name: self.name, axis, add: false }, &[g, &index, &zeros])
         };
-        let x = if cx.needs(0) { kept().into() } else { Cotangent::None };
-        let mut source = Cotangent::None;
-        if cx.needs(2) {
-            let part = apply::op(Gather { axis: self.axis }, &[g, &index]);
-            source =
-                if self.add { part } else { last_wins(cx.shape(0), self.axis, &index).where_(part, 0.0) }
-                    .into();
-        }
-        smallvec![x, Cotangent::None, source]
+        let read = || apply::op(Gather { axis }, &[g, &index]);
+        let last = |part| last_wins(cx.shape(0), axis, &index).where_(part, 0.0);
+        unwrite(cx, g, self.add, erased, read, last)
     }
 }
 /// Which elements of a source stay when it is scattered: those that no later one has written over.

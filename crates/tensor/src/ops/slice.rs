@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::index;
 use crate::layout::Layout;
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangent, Cotangents};
 use crate::shape::{self, Integer, IntoShape, Shape};
 use smallvec::{SmallVec, smallvec};
@@ -62,9 +62,6 @@ impl Op for Slice {
         let (cuts, to) = (self.cuts.clone(), self.to.clone());
         Kernel::View(Box::new(move |l| cut_layout(l, &cuts).reshape(&to)))
     }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let zeros = cx.spec(0).dtype.zeros(cx.shape(0));
         smallvec![zeros.written(self.name, &self.cuts, g, false).into()]
@@ -96,9 +93,6 @@ impl Op for Write {
             by_dtype!(dtype, T => write::<T>(&x[0], &x[1], &cuts, add, out[0].data()));
         }))
     }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let kept = || {
             if self.add {
@@ -112,6 +106,22 @@ impl Op for Write {
             if cx.needs(1) { g.cut(self.name, &self.cuts, lens(&self.cuts)).into() } else { Cotangent::None };
         smallvec![x, v]
     }
+}
+/// The cotangents of a write into the first operand, at positions that the second gives, of the third: `g` with
+/// `erased` elements, unless the write adds, and of the part that was `read`, what `last` leaves of it where a later
+/// element had the same destination.
+pub(super) fn unwrite(
+    cx: &Context<'_>,
+    g: &Tensor,
+    add: bool,
+    erased: impl FnOnce() -> Tensor,
+    read: impl FnOnce() -> Tensor,
+    last: impl FnOnce(Tensor) -> Tensor,
+) -> Cotangents {
+    let into = cx.needs(0).then(|| if add { g.clone() } else { erased() });
+    let source = cx.needs(2).then(|| if add { read() } else { last(read()) });
+    let part = |given: Option<Tensor>| given.map_or(Cotangent::None, Cotangent::from);
+    smallvec![part(into), Cotangent::None, part(source)]
 }
 /// Refuses operands of different element types.
 pub(super) fn same_dtype(op: &'static str, x: &Spec, v: &Spec) -> Result<(), Error> {

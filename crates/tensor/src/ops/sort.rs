@@ -8,9 +8,8 @@ use crate::call::{Call, View, ViewMut, by_dtype, for_chunks};
 use crate::dtype::{Element, F32, F64, I64};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise};
-use crate::op::{Gradient, Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Gradient, Kernel, Op, Spec, Specs};
 use crate::ops::reduce::{dropped, kept, nonempty};
-use crate::record::{Context, Cotangents};
 use crate::shape::{self, AxisVec, Shape};
 use smallvec::smallvec;
 
@@ -79,12 +78,6 @@ impl Op for Arg {
     fn gradient(&self) -> Gradient {
         Gradient::None("positions are integers")
     }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
-    fn vjp(&self, _: &Context<'_>, _: &Tensor) -> Cotangents {
-        smallvec![]
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -142,12 +135,6 @@ impl Op for Order {
     }
     fn gradient(&self) -> Gradient {
         Gradient::None("positions are integers")
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
-    fn vjp(&self, _: &Context<'_>, _: &Tensor) -> Cotangents {
-        smallvec![]
     }
 }
 

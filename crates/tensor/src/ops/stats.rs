@@ -49,9 +49,6 @@ impl Op for Mean {
             smallvec![rounded(total / n, x[0].dtype())]
         }))
     }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let from = cx.shape(0);
         let share = g / count(from, &self.axes);

@@ -7,7 +7,7 @@ use crate::dtype::{Bool, DType, Element, I64};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::layout::Layout;
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Kernel, Op, Spec, Specs};
 use crate::operand::Operand;
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, Shape};
@@ -31,9 +31,6 @@ impl Op for Diagonal {
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         let (offset, a, b) = (self.offset, self.a, self.b);
         Kernel::View(Box::new(move |l| Some(l.diagonal(offset, a, b))))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let to = cx.shape(0).clone();
@@ -62,9 +59,6 @@ impl Op for DiagEmbed {
         Kernel::Call(Call::new("diag_embed", move |x, out| {
             by_dtype!(dtype, T => embed::<T>(&x[0], &places, out[0].data()));
         }))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(Diagonal { offset: self.offset, a: self.a, b: self.b }, &[g]).into()]

@@ -6,7 +6,7 @@ use crate::Tensor;
 use crate::apply;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, AxisVec, Dims, IntoAxes, IntoDims, IntoShape, Shape};
 use smallvec::smallvec;
@@ -24,9 +24,6 @@ impl Op for Reshape {
     }
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         Kernel::Reshape
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.reshaped(cx.shape(0)).into()]
@@ -49,9 +46,6 @@ impl Op for Expand {
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         Kernel::Expand
     }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
-    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.sum_to(cx.shape(0)).into()]
     }
@@ -72,9 +66,6 @@ impl Op for Permute {
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         let order = self.order.clone();
         Kernel::View(Box::new(move |l| Some(l.permute(&order))))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.permuted(&inverse(&self.order)).into()]
@@ -103,9 +94,6 @@ impl Op for Flip {
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         let axes = self.axes.clone();
         Kernel::View(Box::new(move |l| Some(axes.iter().fold(l.clone(), |l, &axis| l.flip(axis)))))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(Flip { axes: self.axes.clone() }, &[g]).into()]

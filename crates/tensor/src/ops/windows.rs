@@ -5,7 +5,7 @@ use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::layout::Layout;
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use crate::shape;
 use smallvec::smallvec;
@@ -28,9 +28,6 @@ impl Op for Windows {
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         let Windows { axis, size, step } = *self;
         Kernel::View(Box::new(move |l| Some(l.windows(axis, size, step, 1))))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(Overlap { windows: *self, to: cx.shape(0)[self.axis] }, &[g]).into()]
@@ -57,9 +54,6 @@ impl Op for Overlap {
         Kernel::Call(Call::new("fold", move |x, out| {
             by_dtype!(dtype, T => overlap::<T>(&x[0], windows, n, out[0].data()));
         }))
-    }
-    fn saves(&self, _: u64) -> Saves {
-        Saves::NOTHING
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(self.windows, &[g]).into()]
