@@ -323,3 +323,20 @@ fn truth_values_count_as_numbers_in_closures() {
     assert!(attempt(|| Tensor::from([true]).map(|x| x + x)).is_err());
     assert!(attempt(|| Tensor::from([1.0f32]).map(|x| x.bitwise_not() + 1.0)).is_err());
 }
+
+#[test]
+fn a_number_may_be_reduced_along_its_only_axis() {
+    for axis in [0, -1] {
+        check([2.0], |x| x.reshape(()).sum(axis).reshape(1), [[2.0], [1.0], [0.0]]);
+        check([2.0], |x| x.reshape(()).prod_keepdim(axis).reshape(1), [[2.0], [1.0], [0.0]]);
+        check([2.0], |x| x.reshape(()).amax(axis).square().reshape(1), [[4.0], [4.0], [2.0]]);
+        check([2.0], |x| x.reshape(()).mean(axis).reshape(1), [[2.0], [1.0], [0.0]]);
+        check([2.0], |x| x.reshape(()).logsumexp(axis).reshape(1), [[2.0], [1.0], [0.0]]);
+        check([2.0], |x| x.reshape(()).softmax(axis).reshape(1), [[1.0], [0.0], [0.0]]);
+        check([2.0], |x| x.reshape(()).log_softmax(axis).reshape(1), [[0.0], [0.0], [0.0]]);
+    }
+    assert_eq!(Tensor::from(2.0f32).sum(0).rank(), 0);
+    refused("axis 1 of a tensor of rank 0", || Tensor::from(2.0).sum(1));
+    refused("axis -2 of a tensor of rank 0", || Tensor::from(2.0).softmax(-2));
+    refused("axis 0 of a tensor of rank 0", || Tensor::from(2.0).sum([0, 0]));
+}

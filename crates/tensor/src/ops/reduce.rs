@@ -136,22 +136,28 @@ pub(crate) fn nonempty(op: &'static str, shape: &Shape, axis: usize) -> Result<(
     );
     Err(Error::new(op, ErrorKind::Shape, detail))
 }
-/// The axes as a user gave them, and the shape that reducing them leaves.
+/// The axes as a user gave them, and the shape that reducing them leaves. A number has none, but axis 0 or -1 of it
+/// may be named, as of a list of one.
 #[track_caller]
 pub(crate) fn reducing(op: &'static str, x: &Tensor, axes: impl IntoAxes, keepdim: bool) -> (AxisVec, Shape) {
-    let axes = axes.into_axes().resolve(op, x.rank()).or_raise();
+    let axes = match axes.into_axes() {
+        Axes::List(list) if x.rank() == 0 && matches!(list[..], [0 | -1]) => AxisVec::new(),
+        axes => axes.resolve(op, x.rank()).or_raise(),
+    };
     let to = if keepdim { kept(x.shape(), &axes) } else { dropped(x.shape(), &axes) };
     (axes, to)
 }
 
 impl Tensor {
-    /// Sum over `axes`, which disappear. `()` or `..` means all of them.
+    /// Sum over `axes`, which disappear. `()` or `..` means all of them; of rank 0, axes 0 and -1 may be named, here and
+    /// in every reduction over axes.
     ///
     /// *Gradient:* `g` repeated. Sums of bool and integers are `I64`. An empty sum is 0.
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]).sum(0).to_vec::<f32>(), [4.0, 6.0]);
+    /// assert_eq!(Tensor::from(2.0f32).sum(-1).item(), 2.0);
     /// ```
     ///
     /// # Panics

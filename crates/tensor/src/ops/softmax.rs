@@ -11,29 +11,35 @@ use crate::op::{Kernel, Op, Saves, Spec, Specs};
 use crate::ops::reduce::{dims, floats, kept, reducing, twin};
 use crate::ops::stats::{rounded, widened};
 use crate::record::{Context, Cotangents};
-use crate::shape::{self, AxisVec, IntoAxes, Shape};
+use crate::shape::{AxisVec, IntoAxes, Shape};
 use smallvec::smallvec;
 
+/// The result of a softmax: floats, in the operand's shape.
+fn shares(op: &'static str, x: &Spec) -> Result<Specs, Error> {
+    Ok(smallvec![Spec { shape: x.shape.clone(), dtype: floats(op, x.dtype)? }])
+}
+
+/// Over one axis, or none for a number.
 #[derive(Debug)]
 struct Softmax {
-    axis: usize,
+    axes: AxisVec,
 }
 impl Op for Softmax {
     fn name(&self) -> &'static str {
         "softmax"
     }
     fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
-        Ok(smallvec![Spec { shape: x[0].shape.clone(), dtype: floats("softmax", x[0].dtype)? }])
+        shares("softmax", &x[0])
     }
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
-        let axis = self.axis;
+        let axes = self.axes.clone();
         if x[0].shape.contains(&0) {
             return Kernel::Reshape;
         }
         Kernel::Compose(Box::new(move |x| {
             let wide = widened(&x[0]);
-            let terms = (&wide - wide.amax_keepdim(axis)).exp();
-            let total = terms.sum_keepdim(axis);
+            let terms = (&wide - wide.amax_keepdim(&axes[..])).exp();
+            let total = terms.sum_keepdim(&axes[..]);
             smallvec![rounded(terms / total, x[0].dtype())]
         }))
     }
@@ -42,32 +48,33 @@ impl Op for Softmax {
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let (p, wide) = (widened(&cx.output(0)), widened(g));
-        let mean = (&wide * &p).sum_keepdim(self.axis);
+        let mean = (&wide * &p).sum_keepdim(&self.axes[..]);
         let part = map_n([wide.into(), p.into(), mean.into()], |s| s[1] * (s[0] - s[2]));
         smallvec![rounded(part, g.dtype()).into()]
     }
 }
 
+/// Over one axis, or none for a number.
 #[derive(Debug)]
 struct LogSoftmax {
-    axis: usize,
+    axes: AxisVec,
 }
 impl Op for LogSoftmax {
     fn name(&self) -> &'static str {
         "log_softmax"
     }
     fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
-        Ok(smallvec![Spec { shape: x[0].shape.clone(), dtype: floats("log_softmax", x[0].dtype)? }])
+        shares("log_softmax", &x[0])
     }
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
-        let axis = self.axis;
+        let axes = self.axes.clone();
         if x[0].shape.contains(&0) {
             return Kernel::Reshape;
         }
         Kernel::Compose(Box::new(move |x| {
             let wide = widened(&x[0]);
-            let lowered = &wide - wide.amax_keepdim(axis);
-            let total = lowered.exp().sum_keepdim(axis); // ends here, or the exponentials would be held and written
+            let lowered = &wide - wide.amax_keepdim(&axes[..]);
+            let total = lowered.exp().sum_keepdim(&axes[..]); // ends here, or the exponentials would be held and written
             smallvec![rounded(lowered - total.log(), x[0].dtype())]
         }))
     }
@@ -76,7 +83,7 @@ impl Op for LogSoftmax {
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let (o, wide) = (widened(&cx.output(0)), widened(g));
-        let total = wide.sum_keepdim(self.axis);
+        let total = wide.sum_keepdim(&self.axes[..]);
         let part = map_n([wide.into(), o.into(), total.into()], |s| s[0] - s[1].exp() * s[2]);
         smallvec![rounded(part, g.dtype()).into()]
     }
@@ -123,7 +130,7 @@ impl Op for LogSumExp {
 impl Tensor {
     /// exp(x) / sum(exp(x)) along `axis`, from the differences to the largest element, so without overflow.
     ///
-    /// A line whose largest element is infinite of either sign gives NaN, as in PyTorch.
+    /// A line whose largest element is infinite of either sign gives NaN, as in PyTorch. Rank 0 counts as a list of one.
     ///
     /// *Gradient:* p (g - sum(g p)), p the output.
     ///
@@ -136,8 +143,8 @@ impl Tensor {
     /// If the elements are not floats or there is no such axis.
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Tensor {
-        let axis = shape::axis("softmax", axis, self.rank()).or_raise();
-        apply::op(Softmax { axis }, &[self])
+        let (axes, _) = reducing("softmax", self, axis, true);
+        apply::op(Softmax { axes }, &[self])
     }
     /// [`Tensor::softmax`] of the negative: the smallest element has the largest share.
     ///
@@ -151,8 +158,8 @@ impl Tensor {
     #[track_caller]
     pub fn softmin(&self, axis: isize) -> Tensor {
         floats("softmin", self.dtype()).or_raise();
-        let axis = shape::axis("softmin", axis, self.rank()).or_raise();
-        apply::op(Softmax { axis }, &[&-self])
+        let (axes, _) = reducing("softmin", self, axis, true);
+        apply::op(Softmax { axes }, &[&-self])
     }
     /// The logarithm of [`Tensor::softmax`], accurate where that is near 0: x - logsumexp(x).
     ///
@@ -167,8 +174,8 @@ impl Tensor {
     /// If the elements are not floats or there is no such axis.
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Tensor {
-        let axis = shape::axis("log_softmax", axis, self.rank()).or_raise();
-        apply::op(LogSoftmax { axis }, &[self])
+        let (axes, _) = reducing("log_softmax", self, axis, true);
+        apply::op(LogSoftmax { axes }, &[self])
     }
     /// log(sum(exp(x))) over `axes`, which disappear, without overflow; -infinity if there are no elements, or all
     /// are -infinity.
