@@ -20,8 +20,8 @@ mod operator;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Trial};
 use retrograd::testing::{Entry, entries};
@@ -38,6 +38,8 @@ struct Tally {
     cases_passed: AtomicUsize,
     checks: AtomicUsize,
     checks_passed: AtomicUsize,
+    /// Operators that `vmap` ran slice by slice.
+    sliced: Mutex<BTreeSet<String>>,
 }
 
 /// The tests of one family, and what there is to say of it.
@@ -127,6 +129,9 @@ impl Plan {
             tally.cases.fetch_add(1, Ordering::Relaxed);
             tally.checks.fetch_add(checks, Ordering::Relaxed);
             tally.checks_passed.fetch_add(report.passed, Ordering::Relaxed);
+            if report.sliced {
+                tally.sliced.lock().unwrap_or_else(PoisonError::into_inner).insert(case.op.clone());
+            }
             if report.failures.is_empty() {
                 tally.cases_passed.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
@@ -177,6 +182,13 @@ fn conclude(plans: &[Plan]) {
     }
     let [passed, cases, checks_passed, checks] = total;
     let absent = plans.iter().flat_map(|plan| plan.absent.values()).sum::<usize>();
+    let lock = |plan: &Plan| plan.tally.sliced.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let sliced: BTreeSet<String> = plans.iter().flat_map(lock).collect();
+    println!(
+        "vmap runs {} operators slice by slice: {}",
+        sliced.len(),
+        sliced.into_iter().collect::<Vec<_>>().join(", ")
+    );
     println!(
         "passed in all: {passed} of {cases} cases, {checks_passed} of {checks} checks; not built: {absent} cases"
     );

@@ -128,6 +128,7 @@ const STATE: &[(&str, &str)] = &[
     ("crates/tensor/src/cpu/run.rs", "the registers of a thread"),
     ("crates/tensor/src/error.rs", "the open attempts of a thread"),
     ("crates/tensor/src/fuse.rs", "the cache of program code"),
+    ("crates/tensor/src/levels.rs", "the open levels of a thread, operations that were sliced"),
     ("crates/tensor/src/memory.rs", "counters of programs and outputs"),
     ("crates/tensor/src/mode.rs", "recording and eager mode of a thread"),
     ("crates/tensor/src/scalar.rs", "the open trace of a thread, the known expressions"),

@@ -66,6 +66,15 @@ pub(crate) fn same_bits(got: &Tensor, want: &Tensor) -> Result<(), String> {
     }
 }
 
+/// Whether two tensors have the same shape, dtype and, but for the order of sums, elements.
+pub(crate) fn near(got: &Tensor, want: &Tensor) -> Result<(), String> {
+    if !want.dtype().is_float() {
+        return same_bits(got, want);
+    }
+    let data = Data::Real(reals(want)?);
+    close(got, &Array { shape: want.shape().to_vec(), data }, Bar { absolute: 1e-11, relative: 1e-9 }, None)
+}
+
 fn typed(got: &Tensor, want: DType) -> Result<(), String> {
     if got.dtype() == want { Ok(()) } else { Err(format!("dtype {:?}; {want:?} was expected", got.dtype())) }
 }

@@ -10,7 +10,7 @@ use retrograd::testing::Entry;
 use retrograd::{eager, grad_recorded};
 
 use crate::case::{Array, Case, Data};
-use crate::compare::{Bar, close, coordinates, same_bits};
+use crate::compare::{Bar, close, coordinates, near, same_bits};
 use crate::layout::{Layout, Precision, expanded, tensor};
 
 /// What became of the checks of a case.
@@ -18,6 +18,8 @@ use crate::layout::{Layout, Precision, expanded, tensor};
 pub(crate) struct Report {
     pub passed: usize,
     pub failures: Vec<String>,
+    /// Whether `vmap` had to run an operation slice by slice.
+    pub sliced: bool,
 }
 
 impl Report {
@@ -51,6 +53,10 @@ pub(crate) fn check(family: &str, case: &Case, entry: &Entry) -> Report {
         // A matrix of equal rows is outside the domain of most of linear algebra.
         if family != "linalg" {
             report.note(&subject.named("Broadcast inputs"), subject.broadcast());
+        }
+        if precision == Precision::F64 {
+            let outcome = subject.vmapped(&mut report.sliced);
+            report.note(&subject.named("vmap equals a loop"), outcome);
         }
     }
     report
@@ -91,6 +97,10 @@ struct Run {
 }
 
 impl Run {
+    fn everything(self) -> Vec<Tensor> {
+        let gradients = self.first.into_iter().chain(self.second).flatten();
+        self.outputs.into_iter().chain(gradients).map(|t| t.detach()).collect()
+    }
     fn same_as(&self, other: &Run) -> Result<(), String> {
         for (index, (got, want)) in self.outputs.iter().zip(&other.outputs).enumerate() {
             same_bits(got, want).map_err(|error| format!("output {index}: {error}"))?;
@@ -254,6 +264,34 @@ impl Subject<'_> {
         }
         let views = guarded(|| self.run(&views))?;
         views.same_as(&guarded(|| self.run(&written))?)
+    }
+
+    /// All outputs and gradients of three cases at once, against one after the other.
+    fn vmapped(&self, sliced: &mut bool) -> Result<(), String> {
+        let scaled = |t: &Tensor, by: f64| if t.dtype() == F64 { t * by } else { t.clone() };
+        let inputs = self.inputs(Layout::Contiguous);
+        let cases: Vec<Vec<Tensor>> =
+            [1.0, 1.0 + 1e-3, 1.0 - 1e-3].map(|by| inputs.iter().map(|t| scaled(t, by)).collect()).into();
+        let together = |k: usize| stack(&cases.iter().map(|case| &case[k]).collect::<Vec<_>>(), 0);
+        let batch: Vec<Tensor> = (0..inputs.len()).map(together).collect();
+        let axes: Vec<(&Tensor, Option<isize>)> = batch.iter().map(|t| (t, Some(0))).collect();
+        let before = retrograd::testing::sliced();
+        let all = match guarded(|| vmap_axes(|x| self.run(x).everything(), &axes)) {
+            // The shape of the result depends on elements.
+            Err(failure) if failure.contains("reading inside vmap") => return Ok(()),
+            all => all?,
+        };
+        *sliced |= retrograd::testing::sliced() > before;
+        for (i, case) in cases.iter().enumerate() {
+            let alone = guarded(|| self.run(case).everything())?;
+            if alone.len() != all.len() {
+                return Err(format!("{} results instead of {}", all.len(), alone.len()));
+            }
+            for (k, (want, got)) in alone.iter().zip(&all).enumerate() {
+                near(&got.select(0, i as isize), want).map_err(|e| format!("result {k}, case {i}: {e}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Every input as an expanded view, and written out. Real ones alone, or the others too.

@@ -2,7 +2,7 @@
 use crate::gradients::Gradients;
 use crate::sweep::{self, Request};
 use retrograd_tensor::hidden::{self, Edge, Leaf};
-use retrograd_tensor::{Error, ErrorKind, OrRaise, Tensor, force_all, no_grad, raise};
+use retrograd_tensor::{Error, ErrorKind, OrRaise, Tensor, force_all, levels, no_grad, raise};
 use std::panic::Location;
 
 /// Tracking and backward passes, as methods of [`Tensor`].
@@ -115,10 +115,15 @@ pub(crate) fn seed(op: &'static str, y: &Tensor, given: Option<&Tensor>) -> Resu
         }
     }
 }
+/// A seed for `y` as records see it, the levels of `y` among its axes.
+pub(crate) fn shown(seed: Tensor, y: &Tensor) -> Tensor {
+    let (levels, sizes) = levels::of(y);
+    if levels.is_empty() { seed } else { levels::show(&seed, &levels, &sizes) }
+}
 fn backward(y: &Tensor, given: Option<&Tensor>, take: bool) -> Result<Gradients, Error> {
     let op = if take { "backward" } else { "backward_keep" };
     let edge = start(op, y)?;
-    let seed = seed(op, y, given)?;
+    let seed = shown(seed(op, y, given)?, y);
     let found = no_grad(|| sweep::sweep(edge, seed, &Request { op, wanted: None, take }))?;
     // The result goes with the gradients, in one pass where that is possible.
     let all: Vec<&Tensor> = found.cotangents.values().chain([y]).collect();

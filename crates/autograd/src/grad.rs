@@ -1,9 +1,9 @@
 //! Functional transforms: gradients as functions of functions, recorded or not.
-use crate::differentiate::{Differentiate, seed, start};
+use crate::differentiate::{Differentiate, seed, shown, start};
 use crate::gradients::Gradients;
 use crate::sweep::{self, IdSet, Request};
-use retrograd_tensor::hidden;
 use retrograd_tensor::{Error, ErrorKind, OrRaise, Tensor, enable_grad, force_all, no_grad};
+use retrograd_tensor::{hidden, levels};
 
 /// Gradients of the number `y` for each of `xs`, which may be leaves or any results on the way. The graph is kept.
 ///
@@ -68,7 +68,7 @@ fn gradients(
     record: bool,
 ) -> Result<Vec<Part>, Error> {
     let edge = start(op, y)?;
-    let seed = seed(op, y, given)?;
+    let seed = shown(seed(op, y, given)?, y);
     let id = |x: &Tensor| hidden::edge(x).map(|e| e.record().id());
     let wanted: IdSet = xs.iter().filter_map(|x| id(x)).collect();
     let request = Request { op, wanted: Some(&wanted), take: false };
@@ -80,7 +80,7 @@ fn gradients(
     }
     let found = Gradients::new(found);
     let part = |(i, x): (usize, &&Tensor)| {
-        let g = id(x).and_then(|id| found.by_id(id)).cloned();
+        let g = id(x).and_then(|id| found.by_id(id)).map(|g| levels::hide(g, &levels::of(x).0));
         g.ok_or_else(|| {
             let detail = format!("no gradient of tensor {i} ({}): {}", x.shape(), found.why_missing_of(x));
             Error::new(op, ErrorKind::Gradient, detail)
@@ -90,7 +90,7 @@ fn gradients(
 }
 /// Gradients where `y` may not depend on some of `xs`, or on nothing at all: zeros there.
 #[track_caller]
-fn or_zeros(
+pub(crate) fn or_zeros(
     op: &'static str,
     y: &Tensor,
     xs: &[&Tensor],

@@ -1,10 +1,11 @@
 //! What a backward pass gives: gradients of leaves, and for a missing one the reason.
+use crate::differentiate::shown;
 use crate::sweep::{Found, IdMap};
 use retrograd_tensor::hidden::{self, Record};
-use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
+use retrograd_tensor::{Error, ErrorKind, Tensor, levels, raise};
 use std::ops::Index;
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The identity that a gradient is looked up by: that of a tracked tensor or a parameter.
 pub type LeafId = u64;
@@ -71,16 +72,33 @@ impl std::fmt::Display for Missing {
 /// A leaf that it did not reach has no entry: [`Gradients::get`] gives `None`, indexing panics and says why.
 #[derive(Debug, Default)]
 pub struct Gradients {
-    cotangents: IdMap<Tensor>,
+    cotangents: IdMap<Entry>,
     cuts: Vec<Arc<Record>>,
+}
+#[derive(Debug)]
+struct Entry {
+    /// As the record of the leaf sees it.
+    g: Tensor,
+    /// For a leaf that stands for many examples: the same, standing for one.
+    one: OnceLock<Tensor>,
+}
+impl Entry {
+    fn new(g: Tensor) -> Entry {
+        Entry { g, one: OnceLock::new() }
+    }
+    fn of(&self, x: &Tensor) -> &Tensor {
+        let (levels, _) = levels::of(x);
+        if levels.is_empty() { &self.g } else { self.one.get_or_init(|| levels::hide(&self.g, &levels)) }
+    }
 }
 impl Gradients {
     pub(crate) fn new(found: Found) -> Gradients {
-        Gradients { cotangents: found.cotangents, cuts: found.cuts }
+        let cotangents = found.cotangents.into_iter().map(|(id, g)| (id, Entry::new(g))).collect();
+        Gradients { cotangents, cuts: found.cuts }
     }
     /// The gradient of a leaf, of the leaf's shape and type.
     pub fn get(&self, x: &(impl Leaf + ?Sized)) -> Option<&Tensor> {
-        self.cotangents.get(&x.leaf()?)
+        Some(self.cotangents.get(&x.leaf()?)?.of(x.tensor()))
     }
     /// The gradient of a leaf, zeros if the graph does not reach it.
     pub fn grad_or_zeros(&self, x: &(impl Leaf + ?Sized)) -> Tensor {
@@ -93,7 +111,8 @@ impl Gradients {
     #[track_caller]
     pub fn replace(&mut self, x: &(impl Leaf + ?Sized), g: Tensor) {
         let Some(old) = x.leaf().and_then(|id| self.cotangents.get_mut(&id)) else { return };
-        if old.spec() != g.spec() {
+        if old.of(x.tensor()).spec() != g.spec() {
+            let old = old.of(x.tensor());
             let given =
                 format!("the gradient is {} {}, not {} {}", old.dtype(), old.shape(), g.dtype(), g.shape());
             raise(Error::new(
@@ -102,14 +121,16 @@ impl Gradients {
                 format!("{given}; a gradient has its leaf's shape and type"),
             ));
         }
-        *old = g;
+        *old = Entry::new(shown(g, x.tensor()));
     }
     /// Removes and returns the gradient of a leaf, so that its memory can be reused.
     pub fn take(&mut self, x: &(impl Leaf + ?Sized)) -> Option<Tensor> {
-        self.cotangents.remove(&x.leaf()?)
+        let entry = self.cotangents.remove(&x.leaf()?)?;
+        let (levels, _) = levels::of(x.tensor());
+        Some(if levels.is_empty() { entry.g } else { levels::hide(&entry.g, &levels) })
     }
     pub(crate) fn by_id(&self, id: u64) -> Option<&Tensor> {
-        self.cotangents.get(&id)
+        self.cotangents.get(&id).map(|e| &e.g)
     }
     /// Why any tensor, leaf or not, has no gradient.
     pub(crate) fn why_missing_of(&self, x: &Tensor) -> Missing {
@@ -146,7 +167,7 @@ impl Gradients {
     }
     /// Every gradient with the id of its leaf, in order of id.
     pub fn iter(&self) -> impl Iterator<Item = (LeafId, &Tensor)> {
-        let mut all: Vec<(LeafId, &Tensor)> = self.cotangents.iter().map(|(&id, g)| (id, g)).collect();
+        let mut all: Vec<(LeafId, &Tensor)> = self.cotangents.iter().map(|(&id, e)| (id, &e.g)).collect();
         all.sort_unstable_by_key(|g| g.0);
         all.into_iter()
     }

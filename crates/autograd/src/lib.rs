@@ -14,10 +14,14 @@
 mod differentiate;
 mod grad;
 mod gradients;
+mod jacobian;
 mod sweep;
 mod tape;
+mod vmap;
 
 pub use differentiate::Differentiate;
 pub use grad::{grad, grad_recorded, grad_recorded_with, grad_with, hvp, jvp, value_and_grad, vjp};
 pub use gradients::{Gradients, Leaf, LeafId, Missing};
+pub use jacobian::{hessian, jacobian};
 pub use tape::{Line, Tape};
+pub use vmap::{vmap, vmap_axes};

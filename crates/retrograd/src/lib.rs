@@ -12,6 +12,8 @@ pub mod testing {
     use retrograd_nn::functional::loss;
     pub use retrograd_tensor::testing::*;
 
+    pub use retrograd_tensor::levels::sliced;
+
     /// Every function that reference cases call, of all crates.
     pub fn entries() -> Vec<&'static Entry> {
         let mut all = retrograd_tensor::testing::entries();
@@ -23,7 +25,8 @@ pub mod testing {
 /// Everything that a program usually needs: `use retrograd::prelude::*;`.
 pub mod prelude {
     pub use retrograd_autograd::{
-        Differentiate, Gradients, Tape, grad, grad_recorded, hvp, jvp, value_and_grad, vjp,
+        Differentiate, Gradients, Tape, grad, grad_recorded, hessian, hvp, jacobian, jvp, value_and_grad,
+        vjp, vmap, vmap_axes,
     };
     pub use retrograd_nn::prelude::*;
     pub use retrograd_tensor::{

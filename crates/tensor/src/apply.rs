@@ -11,6 +11,7 @@ use crate::dtype::{BF16, Bool, DType, Element, F16, F32, I64, Number, promote};
 use crate::elementwise::{Class, Elementwise};
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::layout::Layout;
+use crate::levels;
 use crate::mode;
 use crate::op::{Gradient, Kernel, Op, Outputs, Spec, Specs};
 use crate::operand::Operand;
@@ -58,13 +59,17 @@ pub(crate) fn expr(
 ) -> Tensor {
     try_expr(expr, out, x, at).or_raise()
 }
-fn try_expr(
+#[track_caller]
+pub(crate) fn try_expr(
     expr: &Arc<Expr>,
     out: usize,
     x: &mut [Operand],
     at: &'static Location<'static>,
 ) -> Result<Tensor, Error> {
     let (compute, shape) = infer(expr, x)?;
+    if x.iter().any(|o| matches!(o, Operand::Tensor(Tensor { label: Some(_), .. }))) {
+        return levels::map(expr, out, x, at);
+    }
     if !compute.is_float() {
         check_integers(expr, x, compute)?;
     }
@@ -74,7 +79,7 @@ fn try_expr(
     for (k, operand) in x.iter_mut().enumerate() {
         let (arg, edge) = match std::mem::replace(operand, Operand::Number(Number::Bool(false))) {
             Operand::Number(v) => (Arg::Number(v), None),
-            Operand::Tensor(Tensor { value, edge }) => {
+            Operand::Tensor(Tensor { value, edge, label: _ }) => {
                 let want = if expr.truths >> k & 1 == 1 { Bool } else { compute };
                 let fits = value.dtype == want;
                 (Arg::Value(if fits { value } else { cast_value(value, want) }), edge)
@@ -98,7 +103,7 @@ fn try_expr(
         Some(s) => Some(s.record(edges, &value, at)),
         None => cut(expr.name, at, why, &edges),
     };
-    Ok(Tensor { value, edge })
+    Ok(Tensor { value, edge, label: None })
 }
 fn mapped(kind: Kind, dtype: DType, shape: Shape, args: Args) -> Held {
     if shape.contains(&0) { empty(dtype, shape) } else { Value::pending(kind, dtype, shape, args) }
@@ -135,10 +140,10 @@ fn infer(expr: &Expr, x: &[Operand]) -> Result<(DType, Shape), Error> {
             return Err(Error::new(name, ErrorKind::Dtype, detail));
         }
         match (&broadcast, shape) {
-            (None, None) => shape = Some(&v.shape),
-            (None, Some(s)) if *s == v.shape => {}
-            (None, Some(s)) => broadcast = Some(shape::broadcast(name, s, &v.shape)?),
-            (Some(b), _) => broadcast = Some(shape::broadcast(name, b, &v.shape)?),
+            (None, None) => shape = Some(t.shape()),
+            (None, Some(s)) if s == t.shape() => {}
+            (None, Some(s)) => broadcast = Some(shape::broadcast(name, s, t.shape())?),
+            (Some(b), _) => broadcast = Some(shape::broadcast(name, b, t.shape())?),
         }
     }
     let shape = broadcast.or(shape.cloned()).unwrap_or_else(Shape::scalar);
@@ -256,9 +261,11 @@ pub(crate) fn op(op: impl Op, x: &[&Tensor]) -> Tensor {
 #[track_caller]
 pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     let at = Location::caller();
-    let specs: SmallVec<[Spec; 2]> =
-        x.iter().map(|t| Spec { shape: t.value.shape.clone(), dtype: t.value.dtype }).collect();
+    let specs: SmallVec<[Spec; 2]> = x.iter().map(|t| t.spec()).collect();
     let out = op.infer(&specs).or_raise();
+    if x.iter().any(|t| t.label.is_some()) {
+        return levels::op(op, x);
+    }
     let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
     let kernel = op.kernel(&specs, &out);
     let fuses = kernel.fuses();
@@ -266,7 +273,11 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     let edges: Edges = x.iter().map(|t| t.edge.clone()).collect();
     let edge = mark(op, fuses, edges, &x, &values, specs, at);
     let place = |out| edge.clone().map(|e| Edge { record: e.record, out });
-    values.into_iter().enumerate().map(|(k, value)| Tensor { value, edge: place(k as u32) }).collect()
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(k, value)| Tensor { value, edge: place(k as u32), label: None })
+        .collect()
 }
 /// The record, or the cut, of a structural operation.
 fn mark(

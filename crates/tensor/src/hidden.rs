@@ -25,7 +25,7 @@ impl Leaf {
     }
     /// The same elements, tracked as this leaf.
     pub fn attach(&self, t: &Tensor) -> Tensor {
-        Tensor { value: t.value.clone(), edge: Some(Edge { record: self.0.clone(), out: 0 }) }
+        with_edge(t, Some(Edge { record: self.0.clone(), out: 0 }))
     }
 }
 
@@ -40,11 +40,11 @@ pub fn is_tracked(t: &Tensor) -> bool {
 /// The same elements without a past; a mark of `op` and line is left if there was one.
 pub fn cut(t: &Tensor, op: &'static str, why: &'static str, at: &'static Location<'static>) -> Tensor {
     let edges: [Option<Edge>; 1] = [t.edge.clone()];
-    Tensor { value: t.value.clone(), edge: record::cut(op, at, why, false, &edges) }
+    with_edge(t, record::cut(op, at, why, false, &edges))
 }
 /// The same value at another place on the tape.
 pub fn with_edge(t: &Tensor, edge: Option<Edge>) -> Tensor {
-    Tensor { value: t.value.clone(), edge }
+    Tensor { value: t.value.clone(), edge, label: t.label.clone() }
 }
 /// The identity of the tensor's value, shared by its handles.
 pub fn value_id(t: &Tensor) -> u64 {

@@ -23,6 +23,8 @@ pub mod index;
 #[cfg(feature = "ndarray")]
 mod interop;
 pub mod layout;
+#[doc(hidden)]
+pub mod levels;
 mod map;
 pub mod memory;
 mod mode;

@@ -12,6 +12,7 @@ use crate::shape::{AxisVec, Shape};
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::fmt;
+use std::sync::Arc;
 
 /// Shape and dtype of an operand or a result.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -132,5 +133,66 @@ pub trait Op: fmt::Debug + Send + Sync + 'static {
     fn vjp(&self, _cx: &Context<'_>, _g: &Tensor) -> Cotangents {
         let detail = "no gradient rule: its `gradient` is `Rule`; implement `vjp`, or say `Gradient::None`";
         raise(Error::new(self.name(), ErrorKind::Gradient, detail))
+    }
+    /// How it runs, inside `vmap`, on operands `x` that have axes of the sizes `lead` in front of these; bit i of
+    /// `varying`: operand i varies along them, or a gradient may be asked for it.
+    fn batch(&self, x: &[Spec], lead: &[usize], varying: u64) -> Batch {
+        let _ = (x, lead, varying);
+        Batch::Slices
+    }
+}
+
+/// An operation over operands with leading axes that it does not know of.
+pub enum Batch {
+    /// As this operation, over operands that have all of these axes.
+    Whole(Arc<dyn Op>),
+    /// As this operation, those operands excepted whose bit is set, none of them varying: they stay as they are.
+    Fixed(Arc<dyn Op>, u64),
+    /// By this formula over operands that have all of these axes.
+    Formula(ComposeFn),
+    /// Slice by slice.
+    Slices,
+}
+impl Batch {
+    /// As this operation, over operands that have all of these axes.
+    pub fn whole(op: impl Op) -> Batch {
+        Batch::Whole(Arc::new(op))
+    }
+}
+/// `axes` of an operand, once it has the axes `lead` in front.
+pub(crate) fn behind(lead: &[usize], axes: &[usize]) -> AxisVec {
+    axes.iter().map(|axis| axis + lead.len()).collect()
+}
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Batch::Whole(_) => "whole",
+            Batch::Fixed(..) => "fixed",
+            Batch::Formula(_) => "formula",
+            Batch::Slices => "slices",
+        })
+    }
+}
+impl Op for Arc<dyn Op> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+    fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
+        (**self).infer(x)
+    }
+    fn kernel(&self, x: &[Spec], out: &[Spec]) -> Kernel {
+        (**self).kernel(x, out)
+    }
+    fn gradient(&self) -> Gradient {
+        (**self).gradient()
+    }
+    fn saves(&self, tracked: u64) -> Saves {
+        (**self).saves(tracked)
+    }
+    fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
+        (**self).vjp(cx, g)
+    }
+    fn batch(&self, x: &[Spec], lead: &[usize], varying: u64) -> Batch {
+        (**self).batch(x, lead, varying)
     }
 }

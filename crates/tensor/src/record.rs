@@ -345,7 +345,8 @@ impl Context<'_> {
         let saved = self.rule.inputs[i]
             .as_ref()
             .unwrap_or_else(|| panic!("{}: operand {i} was not saved", self.record.name));
-        Tensor { value: saved.hold(), edge: if mode::recording() { self.edges[i].clone() } else { None } }
+        let edge = if mode::recording() { self.edges[i].clone() } else { None };
+        Tensor { value: saved.hold(), edge, label: None }
     }
     /// Output `i`, which [`Op::saves`] named.
     ///
@@ -356,7 +357,7 @@ impl Context<'_> {
             .as_ref()
             .unwrap_or_else(|| panic!("{}: output {i} was not saved", self.record.name));
         let edge = Edge { record: self.record.clone(), out: i as u32 };
-        Tensor { value: saved.hold(), edge: mode::recording().then_some(edge) }
+        Tensor { value: saved.hold(), edge: mode::recording().then_some(edge), label: None }
     }
     /// Whether the cotangent of operand `i` is asked for.
     pub fn needs(&self, i: usize) -> bool {
@@ -457,11 +458,13 @@ impl MapRule {
             }
             if k == n {
                 let value = self.output.as_ref().expect("saved, since the derivative reads it").hold();
-                return Tensor { value, edge: keep.then(|| Edge { record: record.clone(), out: 0 }) }.into();
+                let edge = keep.then(|| Edge { record: record.clone(), out: 0 });
+                return Tensor { value, edge, label: None }.into();
             }
             match &self.saved[k] {
                 Slot::Value(v) => {
-                    Tensor { value: v.hold(), edge: if keep { edges[k].clone() } else { None } }.into()
+                    let edge = if keep { edges[k].clone() } else { None };
+                    Tensor { value: v.hold(), edge, label: None }.into()
                 }
                 Slot::Number(v) => crate::operand::Operand::Number(*v),
                 Slot::No => unreachable!("saved, since the derivative reads it"),

@@ -62,6 +62,12 @@ impl Shape {
         Some(if self.0.contains(&0) { 0 } else { reach })
     }
 
+    /// This shape with axes of the sizes `lead` in front.
+    #[must_use]
+    pub fn under(&self, lead: &[usize]) -> Shape {
+        lead.iter().chain(self.iter()).copied().collect()
+    }
+
     /// Puts an axis of `size` before axis `at`.
     pub fn insert(&mut self, at: usize, size: usize) {
         self.0.insert(at, size);

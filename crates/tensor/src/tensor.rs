@@ -3,6 +3,7 @@ use crate::apply;
 use crate::buffer::Buffer;
 use crate::dtype::{DType, Element, F32, Number};
 use crate::error::{Error, ErrorKind, OrRaise, raise};
+use crate::levels::Label;
 use crate::op::Spec;
 use crate::record::Edge;
 use crate::shape::{self, IntoShape, Shape};
@@ -27,11 +28,13 @@ pub struct Tensor {
     pub(crate) value: Held,
     /// Its place on the tape, if it is tracked or was cut off.
     pub(crate) edge: Option<Edge>,
+    /// The leading axes of the value that this tensor does not show, inside `vmap`.
+    pub(crate) label: Option<Box<Label>>,
 }
 
 impl Tensor {
     pub(crate) fn untracked(value: Held) -> Tensor {
-        Tensor { value, edge: None }
+        Tensor { value, edge: None, label: None }
     }
     /// A tensor of `shape` with these elements in row-major order.
     ///
@@ -122,11 +125,11 @@ impl Tensor {
 
     /// The size of each axis.
     pub fn shape(&self) -> &Shape {
-        &self.value.shape
+        self.label.as_ref().map_or(&self.value.shape, |l| &l.shape)
     }
     /// The number of axes.
     pub fn rank(&self) -> usize {
-        self.value.shape.rank()
+        self.shape().rank()
     }
     /// The size of one axis, counted from the end if negative.
     ///
@@ -134,11 +137,11 @@ impl Tensor {
     /// If there is no such axis.
     #[track_caller]
     pub fn size(&self, axis: isize) -> usize {
-        self.value.shape[shape::axis("size", axis, self.rank()).or_raise()]
+        self.shape()[shape::axis("size", axis, self.rank()).or_raise()]
     }
     /// The number of elements.
     pub fn numel(&self) -> usize {
-        self.value.numel
+        self.label.as_ref().map_or(self.value.numel, |l| l.shape.numel())
     }
     /// The type of the elements.
     pub fn dtype(&self) -> DType {
@@ -146,7 +149,7 @@ impl Tensor {
     }
     /// Shape and dtype.
     pub fn spec(&self) -> Spec {
-        Spec { shape: self.value.shape.clone(), dtype: self.value.dtype }
+        Spec { shape: self.shape().clone(), dtype: self.value.dtype }
     }
 
     /// Computes the elements now, if they are not there yet.
@@ -170,6 +173,7 @@ impl Tensor {
             let right = format!("read them as to_vec::<{}>(), or cast first", self.dtype());
             raise(Error::new("to_vec", ErrorKind::Dtype, format!("{detail}; {right}")));
         }
+        self.read_by("to_vec");
         self.force();
         crate::call::View::of(&self.value).dense::<T>().into_owned()
     }

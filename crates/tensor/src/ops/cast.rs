@@ -3,7 +3,7 @@ use crate::Tensor;
 use crate::apply;
 use crate::dtype::DType;
 use crate::error::Error;
-use crate::op::{Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use smallvec::smallvec;
 
@@ -23,6 +23,9 @@ impl Op for Cast {
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.cast(cx.spec(0).dtype).into()]
+    }
+    fn batch(&self, _: &[Spec], _: &[usize], _: u64) -> Batch {
+        Batch::whole(Cast { to: self.to })
     }
 }
 

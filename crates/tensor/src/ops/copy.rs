@@ -4,7 +4,7 @@ use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, by_dtype};
 use crate::error::Error;
-use crate::op::{Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use smallvec::smallvec;
 
@@ -25,6 +25,9 @@ impl Op for Contiguous {
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.clone().into()]
+    }
+    fn batch(&self, _: &[Spec], _: &[usize], _: u64) -> Batch {
+        Batch::whole(Contiguous)
     }
 }
 

@@ -11,11 +11,13 @@ use crate::call::{Call, View, by_dtype, for_chunks};
 use crate::dtype::{Element, I64};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::hidden;
+use crate::op::{Batch, Kernel, Op, Saves, Spec, Specs};
 use crate::record::{Context, Cotangent, Cotangents};
 use crate::shape::{self, Shape};
 use crate::{Scalar, Tensor};
 use smallvec::smallvec;
+use std::sync::Arc;
 
 /// The smallest and the largest element of an integer tensor; above 0 and below 0 if there is none.
 fn range(index: &Tensor) -> (i64, i64) {
@@ -61,8 +63,8 @@ fn out_of_range(op: &'static str, given: i64, size: usize, low: i64) -> Error {
 #[track_caller]
 fn integers(op: &'static str, index: &Tensor) -> Tensor {
     match index.dtype() {
-        I64 => Tensor::untracked(index.value.clone()),
-        dtype if dtype.is_int() => Tensor::untracked(apply::cast_value(index.value.clone(), I64)),
+        I64 => hidden::with_edge(index, None),
+        dtype if dtype.is_int() => hidden::with_edge(&index.cast(I64), None),
         dtype => {
             let detail = format!("positions are {dtype}; they must be integers, as in index.cast(I64)");
             raise(Error::new(op, ErrorKind::Dtype, detail))
@@ -97,6 +99,15 @@ impl Op for IndexSelect {
         let zeros = cx.spec(0).dtype.zeros(cx.shape(0));
         smallvec![zeros.lines_written("index_add", self.axis, &cx.input(1), g, true).into(), Cotangent::None]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], varying: u64) -> Batch {
+        let axis = self.axis + lead.len();
+        if varying & 2 == 0 {
+            return Batch::Fixed(Arc::new(IndexSelect { axis }), 2);
+        }
+        Batch::Formula(Box::new(move |x| {
+            smallvec![x[0].gather(axis as isize, &along(&x[1], axis, x[0].shape()))]
+        }))
+    }
 }
 fn select<T: Element>(x: &View<'_>, axis: usize, index: &[i64], out: &mut [T]) {
     let (x, k) = (Lines::<T>::of(x, axis), index.len());
@@ -116,6 +127,17 @@ fn select<T: Element>(x: &View<'_>, axis: usize, index: &[i64], out: &mut [T]) {
             x.copy(x.base(at / k), index[at % k] as usize, line);
         }
     });
+}
+
+/// A list of positions for each example, repeated over the other axes of `shape`.
+fn along(index: &Tensor, axis: usize, shape: &Shape) -> Tensor {
+    let lead = index.rank() - 1;
+    let mut own = shape.clone();
+    (0..own.rank()).filter(|&i| i >= lead).for_each(|i| own[i] = 1);
+    own[axis] = index.shape()[lead];
+    let mut to = shape.clone();
+    to[axis] = own[axis];
+    index.reshaped(&own).broadcast_to(&to)
 }
 
 /// Writes lines of the third operand into the first.
@@ -158,6 +180,17 @@ impl Op for IndexWrite {
         let read = || apply::op(IndexSelect { axis }, &[g, &index]);
         let last = |part: Tensor| part.only_last(axis, &index, cx.shape(0)[axis]);
         unwrite(cx, g, self.add, erased, read, last)
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], varying: u64) -> Batch {
+        let (name, axis, add) = (self.name, self.axis + lead.len(), self.add);
+        if varying & 2 == 0 {
+            return Batch::Fixed(Arc::new(IndexWrite { name, axis, add }), 2);
+        }
+        Batch::Formula(Box::new(move |x| {
+            let index = along(&x[1], axis, x[2].shape());
+            let (to, axis) = (&x[0], axis as isize);
+            smallvec![if add { to.scatter_add(axis, &index, &x[2]) } else { to.scatter(axis, &index, &x[2]) }]
+        }))
     }
 }
 /// For each of `n` destinations, which of the lines go there, in order: destination `i` has those of

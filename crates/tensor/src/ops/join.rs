@@ -8,7 +8,7 @@ use crate::dtype::Element;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::layout::Layout;
-use crate::op::{Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Spec, Specs};
 use crate::operand::Operand;
 use crate::record::{Context, Cotangent, Cotangents};
 use crate::shape::{self, Dims, IntoDims, IntoShape, Shape};
@@ -55,6 +55,9 @@ impl Op for Cat {
             if cx.needs(i) { g.cut_axis("narrow", self.axis, cut).into() } else { Cotangent::None }
         };
         (0..self.count).map(&mut part).collect()
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Cat { axis: self.axis + lead.len(), count: self.count })
     }
 }
 fn cat_views<T: Element>(x: &[View<'_>], axis: usize, out: &mut [T]) {
@@ -209,6 +212,9 @@ impl Op for Roll {
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let back = Roll { axis: self.axis, by: cx.shape(0)[self.axis] - self.by };
         smallvec![apply::op(back, &[g]).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Roll { axis: self.axis + lead.len(), by: self.by })
     }
 }
 

@@ -1,11 +1,12 @@
 //! Matrix products: one operation, closed under differentiation, and what is made of it.
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Saves, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, Axes, AxisVec, IntoAxes, Shape};
 use crate::{Operand, Tensor, apply, call, dtype, map};
 use smallvec::smallvec;
+use std::sync::Arc;
 
 /// The product over the last two axes, each operand read as it is or transposed. Its gradients are products again,
 /// so no operand is ever transposed by an operation of its own.
@@ -125,6 +126,25 @@ impl Op for Product {
             if batch == 1 && !self.left { db } else { db.sum_to(&parts.b) }.reshaped(cx.shape(1))
         });
         smallvec![da.into(), db.into()]
+    }
+    fn batch(&self, x: &[Spec], lead: &[usize], varying: u64) -> Batch {
+        let this = Product { ranks: None, ..self.clone() };
+        if varying & 2 == 0 && x[1].shape.rank() == 2 && !self.left {
+            return Batch::Fixed(Arc::new(this), 2); // one matrix on the right of all
+        }
+        let parts = self.parts(&x[0].shape, &x[1].shape).expect("accepted before");
+        let out = self.infer(x).expect("accepted before")[0].shape.under(lead);
+        let rank = parts.a.rank().max(parts.b.rank());
+        let lifted = |s: &Shape| {
+            let mut s = s.clone();
+            (s.rank()..rank).for_each(|_| s.insert(0, 1));
+            s.under(lead)
+        };
+        let (a, b) = (lifted(&parts.a), lifted(&parts.b));
+        Batch::Formula(Box::new(move |x| {
+            let product = this.of(this.left, this.right, &x[0].reshaped(&a), &x[1].reshaped(&b));
+            smallvec![product.reshaped(&out)]
+        }))
     }
 }
 

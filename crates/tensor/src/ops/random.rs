@@ -2,7 +2,7 @@
 use crate::call::{self, Random};
 use crate::dtype::{Bool, DType, Element, F32, I64};
 use crate::error::{Error, ErrorKind, raise};
-use crate::op::{Gradient, Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Gradient, Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, IntoShape, Shape};
 use crate::{Rng, Tensor, apply};
@@ -70,6 +70,9 @@ impl Op for Dropout {
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(self.clone(), &[g]).into()]
+    }
+    fn batch(&self, _: &[Spec], _: &[usize], _: u64) -> Batch {
+        Batch::whole(self.clone())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::dtype::{Bool, DType};
 use crate::entry::{Attrs, Entry};
 use crate::error::{Error, ErrorKind, OrRaise};
 use crate::map::map_n;
-use crate::op::{Gradient, Kernel, Op, Red, Saves, Spec, Specs};
+use crate::op::{Batch, Gradient, Kernel, Op, Red, Saves, Spec, Specs, behind};
 use crate::record::{Context, Cotangents};
 use crate::shape::{Axes, AxisVec, IntoAxes, Shape};
 use smallvec::smallvec;
@@ -31,6 +31,9 @@ impl Op for Sum {
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let from = cx.shape(0);
         smallvec![g.reshaped(&kept(from, &self.axes)).broadcast_to(from).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Sum { axes: behind(lead, &self.axes), to: self.to.under(lead) })
     }
 }
 
@@ -55,6 +58,9 @@ impl Op for Prod {
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let g = g.reshaped(&kept(cx.shape(0), &self.axes));
         smallvec![(g * cx.input(0).product_of_others(&self.axes)).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Prod { axes: behind(lead, &self.axes), to: self.to.under(lead) })
     }
 }
 
@@ -93,6 +99,13 @@ impl Op for Extreme {
         });
         smallvec![share.into()]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Extreme {
+            largest: self.largest,
+            axes: behind(lead, &self.axes),
+            to: self.to.under(lead),
+        })
+    }
 }
 
 /// Whether any, or all, of some truth values hold.
@@ -115,6 +128,9 @@ impl Op for Truth {
     }
     fn gradient(&self) -> Gradient {
         Gradient::None("a truth value is constant almost everywhere")
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Truth { all: self.all, axes: behind(lead, &self.axes), to: self.to.under(lead) })
     }
 }
 

@@ -9,7 +9,7 @@ use crate::call::{Call, View, ViewMut, by_dtype, for_chunks};
 use crate::dtype::{BF16, DType, Element, F16, F32, F64, I64};
 use crate::entry::Entry;
 use crate::error::{Error, OrRaise};
-use crate::op::{Gradient, Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Batch, Gradient, Kernel, Op, Saves, Spec, Specs};
 use crate::ops::reduce::floats;
 use crate::ops::sort::{key, pair, span};
 use crate::record::{Context, Cotangents};
@@ -213,6 +213,9 @@ impl Op for Cumulative {
         };
         smallvec![part.into()]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Cumulative { axis: self.axis + lead.len(), ..*self })
+    }
 }
 
 /// h[k] = a[k] h[k-1] + b[k] from 0; `lagged` takes the `a` of the element before, `reverse` goes from the end.
@@ -272,6 +275,9 @@ impl Op for Recurrence {
         });
         smallvec![a.into(), b.into()]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Recurrence { axis: self.axis + lead.len(), ..*self })
+    }
 }
 
 /// Every element in the place of its neighbour, and `fill` in the place that has none.
@@ -306,6 +312,9 @@ impl Op for Shift {
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.shifted(self.axis, !self.back, 0.0).into()]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Shift { axis: self.axis + lead.len(), ..*self })
+    }
 }
 
 /// Where the largest or smallest element so far is: the last of equal ones, and any NaN.
@@ -337,6 +346,9 @@ impl Op for RunningExtreme {
     }
     fn gradient(&self) -> Gradient {
         Gradient::None("positions are integers")
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(RunningExtreme { axis: self.axis + lead.len(), ..*self })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::call::{Call, View, by_dtype, for_chunks};
 use crate::dtype::{DType, Element};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Saves, Spec, Specs};
 use crate::operand::Operand;
 use crate::record::{Context, Cotangent, Cotangents};
 use crate::shape::{self, Shape};
@@ -43,6 +43,9 @@ impl Op for Gather {
         let op = Scatter { name: "scatter_add", axis: self.axis, add: true };
         let zeros = cx.spec(0).dtype.zeros(cx.shape(0));
         smallvec![apply::op(op, &[&zeros, &cx.input(1), g]).into(), Cotangent::None]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Gather { axis: self.axis + lead.len() })
     }
 }
 fn gather<T: Element>(x: &View<'_>, axis: usize, index: &View<'_>, out: &mut [T]) {
@@ -101,6 +104,9 @@ impl Op for Scatter {
         let read = || apply::op(Gather { axis }, &[g, &index]);
         let last = |part| last_wins(cx.shape(0), axis, &index).where_(part, 0.0);
         unwrite(cx, g, self.add, erased, read, last)
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Scatter { axis: self.axis + lead.len(), ..*self })
     }
 }
 /// Which elements of a source stay when it is scattered: those that no later one has written over.

@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::index;
 use crate::layout::Layout;
-use crate::op::{Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangent, Cotangents};
 use crate::shape::{self, Integer, IntoShape, Shape};
 use smallvec::{SmallVec, smallvec};
@@ -44,6 +44,11 @@ fn lens(cuts: &Cuts) -> Shape {
     cuts.iter().map(|cut| cut.len).collect()
 }
 
+/// These cuts behind whole axes.
+fn under(lead: &[usize], cuts: &Cuts) -> Cuts {
+    lead.iter().map(|&size| Cut::whole(size)).chain(cuts.iter().cloned()).collect()
+}
+
 #[derive(Debug)]
 struct Slice {
     name: &'static str,
@@ -65,6 +70,10 @@ impl Op for Slice {
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let zeros = cx.spec(0).dtype.zeros(cx.shape(0));
         smallvec![zeros.written(self.name, &self.cuts, g, false).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        let cuts = under(lead, &self.cuts);
+        Batch::whole(Slice { name: self.name, cuts, to: self.to.under(lead) })
     }
 }
 fn cut_layout(layout: &Layout, cuts: &Cuts) -> Layout {
@@ -105,6 +114,9 @@ impl Op for Write {
         let v =
             if cx.needs(1) { g.cut(self.name, &self.cuts, lens(&self.cuts)).into() } else { Cotangent::None };
         smallvec![x, v]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Write { name: self.name, cuts: under(lead, &self.cuts), add: self.add })
     }
 }
 /// The cotangents of a write into the first operand, at positions that the second gives, of the third: `g` with

@@ -7,7 +7,7 @@ use crate::apply;
 use crate::entry::Entry;
 use crate::error::{Error, OrRaise};
 use crate::map::map_n;
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Saves, Spec, Specs, behind};
 use crate::ops::reduce::{dims, floats, kept, reducing, twin};
 use crate::ops::stats::{rounded, widened};
 use crate::record::{Context, Cotangents};
@@ -52,6 +52,9 @@ impl Op for Softmax {
         let part = map_n([wide.into(), p.into(), mean.into()], |s| s[1] * (s[0] - s[2]));
         smallvec![rounded(part, g.dtype()).into()]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Softmax { axes: behind(lead, &self.axes) })
+    }
 }
 
 /// Over one axis, or none for a number.
@@ -86,6 +89,9 @@ impl Op for LogSoftmax {
         let total = wide.sum_keepdim(&self.axes[..]);
         let part = map_n([wide.into(), o.into(), total.into()], |s| s[0] - s[1].exp() * s[2]);
         smallvec![rounded(part, g.dtype()).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(LogSoftmax { axes: behind(lead, &self.axes) })
     }
 }
 
@@ -124,6 +130,9 @@ impl Op for LogSumExp {
             s[0] * (s[1] - s[2].eq(f64::NEG_INFINITY).where_(0.0, s[2])).exp()
         });
         smallvec![part.into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(LogSumExp { axes: behind(lead, &self.axes), to: self.to.under(lead) })
     }
 }
 

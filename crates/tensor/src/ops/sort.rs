@@ -8,7 +8,7 @@ use crate::call::{Call, View, ViewMut, by_dtype, for_chunks};
 use crate::dtype::{Element, F32, F64, I64};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise};
-use crate::op::{Gradient, Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Gradient, Kernel, Op, Spec, Specs};
 use crate::ops::reduce::{dropped, kept, nonempty};
 use crate::shape::{self, AxisVec, Shape};
 use smallvec::smallvec;
@@ -78,6 +78,9 @@ impl Op for Arg {
     fn gradient(&self) -> Gradient {
         Gradient::None("positions are integers")
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Arg { axis: self.axis + lead.len(), ..*self })
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +138,9 @@ impl Op for Order {
     }
     fn gradient(&self) -> Gradient {
         Gradient::None("positions are integers")
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Order { axis: self.axis + lead.len(), ..*self })
     }
 }
 

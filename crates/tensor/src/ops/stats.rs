@@ -11,7 +11,7 @@ use crate::dtype::{BF16, DType, F16, F32};
 use crate::entry::Entry;
 use crate::error::{Error, OrRaise};
 use crate::map::map_n;
-use crate::op::{Kernel, Op, Saves, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Saves, Spec, Specs, behind};
 use crate::ops::reduce::{dims, floats, kept, nonempty, reducing, twin};
 use crate::record::{Context, Cotangents};
 use crate::shape::{AxisVec, IntoAxes, Shape};
@@ -53,6 +53,9 @@ impl Op for Mean {
         let from = cx.shape(0);
         let share = g / count(from, &self.axes);
         smallvec![share.reshaped(&kept(from, &self.axes)).broadcast_to(from).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Mean { axes: behind(lead, &self.axes), to: self.to.under(lead) })
     }
 }
 
@@ -97,6 +100,13 @@ impl Op for Var {
         let part =
             map_n([widened(g).reshaped(&to).into(), x.into(), mean.into()], |s| s[0] * scale * (s[1] - s[2]));
         smallvec![rounded(part, g.dtype()).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Var {
+            correction: self.correction,
+            axes: behind(lead, &self.axes),
+            to: self.to.under(lead),
+        })
     }
 }
 

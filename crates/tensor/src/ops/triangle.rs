@@ -7,7 +7,7 @@ use crate::dtype::{Bool, DType, Element, I64};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::layout::Layout;
-use crate::op::{Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Spec, Specs};
 use crate::operand::Operand;
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, Shape};
@@ -36,6 +36,9 @@ impl Op for Diagonal {
         let to = cx.shape(0).clone();
         smallvec![apply::op(DiagEmbed { offset: self.offset, a: self.a, b: self.b, to }, &[g]).into()]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Diagonal { offset: self.offset, a: self.a + lead.len(), b: self.b + lead.len() })
+    }
 }
 /// Zeros of shape `to` with the operand at the places that [`Diagonal`] shows.
 #[derive(Debug)]
@@ -63,6 +66,10 @@ impl Op for DiagEmbed {
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(Diagonal { offset: self.offset, a: self.a, b: self.b }, &[g]).into()]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        let (a, b) = (self.a + lead.len(), self.b + lead.len());
+        Batch::whole(DiagEmbed { offset: self.offset, a, b, to: self.to.under(lead) })
+    }
 }
 fn embed<T: Element>(x: &View<'_>, places: &Layout, out: &mut [T]) {
     for_chunks(out, PART, 1, |_, part| part.fill(T::from_f64(0.0)));
@@ -71,6 +78,7 @@ fn embed<T: Element>(x: &View<'_>, places: &Layout, out: &mut [T]) {
     let mut line = vec![T::from_f64(0.0); n];
     let mut start = 0;
     places.runs(0, places.numel(), |offset, stride, count| {
+        line.resize(line.len().max(count), T::from_f64(0.0)); // a run may go over several diagonals
         copy(data, &layout, start, &mut line[..count]);
         for (i, &v) in line[..count].iter().enumerate() {
             out[(offset as isize + i as isize * stride) as usize] = v;

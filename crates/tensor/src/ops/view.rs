@@ -6,7 +6,7 @@ use crate::Tensor;
 use crate::apply;
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
-use crate::op::{Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Spec, Specs, behind};
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, AxisVec, Dims, IntoAxes, IntoDims, IntoShape, Shape};
 use smallvec::smallvec;
@@ -27,6 +27,9 @@ impl Op for Reshape {
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.reshaped(cx.shape(0)).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Reshape { to: self.to.under(lead) })
     }
 }
 
@@ -49,6 +52,12 @@ impl Op for Expand {
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.sum_to(cx.shape(0)).into()]
     }
+    fn batch(&self, x: &[Spec], lead: &[usize], _: u64) -> Batch {
+        let mut own: Shape = x[0].shape.clone();
+        (own.rank()..self.to.rank()).for_each(|_| own.insert(0, 1));
+        let (own, to) = (own.under(lead), self.to.under(lead));
+        Batch::Formula(Box::new(move |x| smallvec![x[0].reshaped(&own).broadcast_to(&to)]))
+    }
 }
 
 #[derive(Debug)]
@@ -69,6 +78,10 @@ impl Op for Permute {
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.permuted(&inverse(&self.order)).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        let order = (0..lead.len()).chain(behind(lead, &self.order)).collect();
+        Batch::whole(Permute { order })
     }
 }
 /// The permutation that undoes `order`.
@@ -97,6 +110,9 @@ impl Op for Flip {
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(Flip { axes: self.axes.clone() }, &[g]).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Flip { axes: behind(lead, &self.axes) })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::layout::Layout;
-use crate::op::{Kernel, Op, Spec, Specs};
+use crate::op::{Batch, Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use crate::shape;
 use smallvec::smallvec;
@@ -32,6 +32,9 @@ impl Op for Windows {
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(Overlap { windows: *self, to: cx.shape(0)[self.axis] }, &[g]).into()]
     }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        Batch::whole(Windows { axis: self.axis + lead.len(), ..*self })
+    }
 }
 /// The sum of all windows at their places, over an axis of size `to`.
 #[derive(Debug)]
@@ -57,6 +60,10 @@ impl Op for Overlap {
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(self.windows, &[g]).into()]
+    }
+    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
+        let windows = Windows { axis: self.windows.axis + lead.len(), ..self.windows };
+        Batch::whole(Overlap { windows, to: self.to })
     }
 }
 fn overlap<T: Plus>(x: &View<'_>, Windows { axis, size, step }: Windows, n: usize, out: &mut [T]) {
