@@ -87,7 +87,7 @@ fn second_derivatives_inside_and_outside() {
     }
     let curved = vmap(|x| hvp(|x| f(&x[0]), &[&x[0]], &[&F64.ones(3)]).1.swap_remove(0), &[&x]);
     for i in 0..4 {
-        close(&curved.select(0, i), &inside.select(0, i).matmul(&F64.ones(3)));
+        close(&curved.select(0, i), &inside.select(0, i).matmul(F64.ones(3)));
     }
 }
 
