@@ -29,7 +29,7 @@ use retrograd::testing::{Entry, entries};
 use crate::case::{Case, Family};
 
 /// The families every operator of which must be in the table.
-const COMPLETE: [&str; 6] = ["unary", "binary", "reduce", "shape", "matmul", "loss"];
+const COMPLETE: [&str; 7] = ["unary", "binary", "reduce", "shape", "matmul", "linalg", "loss"];
 
 /// What was run of a family.
 #[derive(Default)]

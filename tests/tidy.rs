@@ -113,6 +113,8 @@ const UNSAFE: &[(&str, &str)] = &[
 /// The roots of the crates without `unsafe`.
 const SAFE_CRATES: &[&str] = &[
     "crates/autograd/src/lib.rs",
+    "crates/fft/src/lib.rs",
+    "crates/linalg/src/lib.rs",
     "crates/nn/src/lib.rs",
     "crates/nn-derive/src/lib.rs",
     "crates/retrograd/src/lib.rs",

@@ -46,7 +46,11 @@ pub use index::Index;
 pub use map::{Formula, map_n, map_n_out};
 pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
+#[cfg(feature = "fft")]
+pub use ops::fft::FftNorm;
 pub use ops::join::{cat, meshgrid, stack, where_};
+#[cfg(feature = "linalg")]
+pub use ops::linalg::norm::MatrixNorm;
 pub use ops::pad::PadMode;
 pub use record::{Context, Cotangent, Cotangents};
 pub use rng::Rng;

@@ -10,8 +10,12 @@ pub(crate) mod compare;
 pub(crate) mod copy;
 pub(crate) mod einsum;
 pub(crate) mod exp_log;
+#[cfg(feature = "fft")]
+pub(crate) mod fft;
 pub(crate) mod index;
 pub(crate) mod join;
+#[cfg(feature = "linalg")]
+pub(crate) mod linalg;
 mod lines;
 pub(crate) mod mask;
 pub(crate) mod matmul;
@@ -76,6 +80,14 @@ const ENTRIES: &[&[Entry]] = &[
     activation::ENTRIES,
     matmul::ENTRIES,
     einsum::ENTRIES,
+    #[cfg(feature = "linalg")]
+    linalg::factor::ENTRIES,
+    #[cfg(feature = "linalg")]
+    linalg::solve::ENTRIES,
+    #[cfg(feature = "linalg")]
+    linalg::spectrum::ENTRIES,
+    #[cfg(feature = "linalg")]
+    linalg::function::ENTRIES,
 ];
 
 /// Every elementwise operation.
