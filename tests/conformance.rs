@@ -30,6 +30,7 @@ use crate::case::{Case, Family};
 
 /// The families every operator of which must be in the table.
 const COMPLETE: [&str; 7] = ["unary", "binary", "reduce", "shape", "matmul", "linalg", "loss"];
+const COMPLETE: [&str; 7] = ["unary", "binary", "reduce", "shape", "matmul", "nn", "loss"];
 
 /// What was run of a family.
 #[derive(Default)]

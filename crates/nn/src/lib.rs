@@ -34,7 +34,7 @@
 //! | [`module`] | the walk over a model's named slots, and what is made of it: state dicts, freezing, modes |
 //! | [`param`] | [`Param`] and [`Buffer`], the only slots whose content changes |
 //! | [`layers`], [`init`] | structs with parameters; their initial values |
-//! | [`functional`] | composites that only networks use: the [`Losses`] |
+//! | [`functional`] | composites that only networks use: [`Functional`], the [`Losses`] |
 //! | [`optim`] | optimizers and gradient clipping |
 //! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the progress line, accuracy, curves |
 //!
@@ -61,6 +61,7 @@ pub use functional::loss::{
     Bce, BceWithLogits, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, Nll, PoissonNll,
     Reduction, SmoothL1, TripletMargin,
 };
+pub use functional::{Attention, Functional};
 pub use layers::{Dropout, Flatten, Forward, Identity, Linear, Relu, Sequential, Sigmoid, Tanh};
 pub use module::{Mode, Module, Slot, SlotMut, StateDict};
 pub use optim::{
@@ -70,9 +71,9 @@ pub use param::{Buffer, Param};
 /// Derives [`trait@Module`] for a struct or an enum.
 pub use retrograd_nn_derive::Module;
 
-/// The losses under the names of the reference cases.
+/// The functions of networks under the names of the reference cases.
 #[doc(hidden)]
-pub use functional::loss::ENTRIES;
+pub const ENTRIES: &[&[retrograd_tensor::entry::Entry]] = &[functional::ENTRIES, functional::loss::ENTRIES];
 
 /// What the code of `#[derive(Module)]` names, through the facade.
 #[doc(hidden)]
@@ -88,6 +89,7 @@ pub mod prelude {
         Bce, BceWithLogits, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, Nll, PoissonNll,
         Reduction, SmoothL1, TripletMargin,
     };
+    pub use crate::functional::{Attention, Functional};
     pub use crate::init::{self, Fan, Nonlinearity};
     pub use crate::layers::{
         Celu, Dropout, Elu, Flatten, Forward, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, Identity,

@@ -9,6 +9,7 @@ mod entries;
 mod margin;
 mod regress;
 
+use super::sealed;
 use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
 
 #[doc(hidden)]
@@ -147,11 +148,6 @@ options! {
         /// Whether the distance of the negative is taken from the anchor or the positive, whichever is nearer.
         swap: bool = false,
     }
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for retrograd_tensor::Tensor {}
 }
 
 /// The losses of networks, as methods of `Tensor`.

@@ -2,7 +2,10 @@
 use crate::apply;
 use crate::elementwise::elementwise;
 use crate::entry::Entry;
+use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::ops::compare::select;
+use crate::ops::reduce::floats;
+use crate::shape;
 use crate::{Scalar, Tensor};
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -246,7 +249,38 @@ impl Tensor {
             select(steep.gt(threshold), x[0], steep.softplus() / beta)
         })
     }
+    /// The first half along `axis`, each element times the sigmoid of its counterpart in the second: the gated linear
+    /// unit.
+    ///
+    /// *Gradient:* g s for the first half, g a s (1 - s) for the second, s being the sigmoid.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Tensor::from([3.0f32, 0.0]).glu(0).to_vec::<f32>(), [1.5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the elements are not floats, there is no such axis, or its size is odd.
+    #[track_caller]
+    pub fn glu(&self, axis: isize) -> Tensor {
+        floats("glu", self.dtype()).or_raise();
+        let at = shape::axis("glu", axis, self.rank()).or_raise();
+        let n = self.shape()[at];
+        if n % 2 == 1 {
+            let given = format!("an odd size: {n} along axis {at} of shape {}", self.shape());
+            raise(Error::new(
+                "glu",
+                ErrorKind::Shape,
+                format!("{given}; the two halves must be of one size"),
+            ));
+        }
+        let half = |start| self.narrow(axis, start, n / 2);
+        half(0).zip_map(half(n / 2), |a, b| a * b.sigmoid())
+    }
 }
 
 /// The functions of this family that are not rows.
-pub(crate) const ENTRIES: &[Entry] = &[Entry::new("celu", |x, a| vec![x[0].celu(a.f64_or("alpha", 1.0))])];
+pub(crate) const ENTRIES: &[Entry] = &[
+    Entry::new("celu", |x, a| vec![x[0].celu(a.f64_or("alpha", 1.0))]),
+    Entry::new("glu", |x, a| vec![x[0].glu(a.int_or("dim", -1))]),
+];

@@ -29,6 +29,7 @@ pub(crate) mod slice;
 pub(crate) mod softmax;
 pub(crate) mod sort;
 pub(crate) mod special;
+pub(crate) mod standardize;
 pub(crate) mod stats;
 pub(crate) mod triangle;
 pub(crate) mod trig;
@@ -56,6 +57,7 @@ const ENTRIES: &[&[Entry]] = &[
     sort::ENTRIES,
     stats::ENTRIES,
     softmax::ENTRIES,
+    standardize::ENTRIES,
     scan::ENTRIES,
     reduce::ENTRIES,
     triangle::ENTRIES,

@@ -26,7 +26,7 @@ pub(crate) fn rounded(x: Tensor, dtype: DType) -> Tensor {
     if x.dtype() == dtype { x } else { x.cast(dtype) }
 }
 /// How many elements of `shape` each result over `axes` is made of.
-fn count(shape: &Shape, axes: &[usize]) -> f64 {
+pub(crate) fn count(shape: &Shape, axes: &[usize]) -> f64 {
     axes.iter().map(|&i| shape[i] as f64).product()
 }
 
