@@ -6,6 +6,8 @@
 mod known;
 #[path = "table/rows.rs"]
 mod rows;
+#[path = "table/spatial.rs"]
+mod spatial;
 
 use retrograd::testing::{elementwise, entries};
 use std::collections::BTreeSet;

@@ -24,6 +24,11 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         both(move || x.softmax(-1), g)
     }),
     ("layer_norm_4096x768", layer_norm),
+    ("batch_norm_32x64x32x32", batch_norm),
+    ("max_pool_32x64x32x32_k2", || {
+        let x = normal([32, 64, 32, 32]).tracked();
+        both(move || x.max_pool([2, 2]), normal([32, 64, 16, 16]))
+    }),
     ("sum_axis0_4096", || {
         let x = normal([4096, 4096]);
         forward(move || x.sum(0))
@@ -103,12 +108,22 @@ fn formula_grad() -> Step {
 fn layer_norm() -> Step {
     let x = normal([4096, 768]).tracked();
     let (w, b) = (normal([768]).tracked(), normal([768]).tracked());
-    let f = move || {
-        let d = &x - x.mean_keepdim(-1);
-        let scale = ((&d * &d).mean_keepdim(-1) + 1e-5).sqrt();
-        d / scale * &w + &b
-    };
-    both(f, normal([4096, 768]))
+    both(move || x.layer_norm([768], Some(&w), Some(&b), 1e-5), normal([4096, 768]))
+}
+fn batch_norm() -> Step {
+    let x = normal([32, 64, 32, 32]).tracked();
+    let (w, b) = (normal([64]).tracked(), normal([64]).tracked());
+    let (mut running_mean, mut running_var) = (Tensor::zeros([64]), Tensor::ones([64]));
+    let n = (x.numel() / 64) as f64;
+    let g = normal([32, 64, 32, 32]);
+    Box::new(move || {
+        let (y, mean, var) = x.batch_norm(Some(&w), Some(&b), 1e-5);
+        running_mean = &running_mean * 0.9 + mean * 0.1;
+        running_var = &running_var * 0.9 + var * (0.1 * n / (n - 1.0));
+        force_all(&[&y, &running_mean, &running_var]);
+        let grads = y.backward_with(&g);
+        std::hint::black_box((&y, &grads));
+    })
 }
 fn gather() -> Step {
     let w = normal([10_000, 256]).tracked();

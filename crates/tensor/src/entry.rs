@@ -115,6 +115,15 @@ impl Attrs {
         }
     }
 
+    /// The numbers `name`; one alone counts as a list of one.
+    #[track_caller]
+    pub fn numbers(&self, name: &str) -> Vec<f64> {
+        match self.given(name) {
+            Attr::List(values) => values.iter().map(|value| self.number(name, value)).collect(),
+            value => vec![self.number(name, value)],
+        }
+    }
+
     fn find(&self, name: &str) -> Option<&Attr> {
         let found = self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| value);
         found.filter(|value| **value != Attr::Null)

@@ -52,6 +52,9 @@ pub use ops::join::{cat, meshgrid, stack, where_};
 #[cfg(feature = "linalg")]
 pub use ops::linalg::norm::MatrixNorm;
 pub use ops::pad::PadMode;
+pub use ops::patches::Patches;
+pub use ops::pool::MaxPool;
+pub use ops::resample::{AvgPool, Interpolation};
 pub use record::{Context, Cotangent, Cotangents};
 pub use rng::Rng;
 pub use scalar::Scalar;

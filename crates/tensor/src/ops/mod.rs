@@ -20,14 +20,18 @@ mod lines;
 pub(crate) mod mask;
 pub(crate) mod matmul;
 pub(crate) mod pad;
+pub(crate) mod patches;
+pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
+pub(crate) mod resample;
 pub(crate) mod rounding;
 pub(crate) mod scan;
 pub(crate) mod scatter;
 pub(crate) mod slice;
 pub(crate) mod softmax;
 pub(crate) mod sort;
+mod spatial;
 pub(crate) mod special;
 pub(crate) mod standardize;
 pub(crate) mod stats;
@@ -62,6 +66,9 @@ const ENTRIES: &[&[Entry]] = &[
     reduce::ENTRIES,
     triangle::ENTRIES,
     pad::ENTRIES,
+    patches::ENTRIES,
+    pool::ENTRIES,
+    resample::ENTRIES,
     mask::ENTRIES,
     view::ENTRIES,
     slice::ENTRIES,

@@ -101,7 +101,7 @@ impl Op for Scatter {
             let zeros = g.dtype().zeros(index.shape());
             apply::op(Scatter { name: self.name, axis, add: false }, &[g, &index, &zeros])
         };
-        let read = || apply::op(Gather { axis }, &[g, &index]);
+        let read = || g.gathered(axis, &index);
         let last = |part| last_wins(cx.shape(0), axis, &index).where_(part, 0.0);
         unwrite(cx, g, self.add, erased, read, last)
     }
@@ -114,7 +114,7 @@ fn last_wins(shape: &Shape, axis: usize, index: &Tensor) -> Tensor {
     let order = DType::I64.arange(0, index.numel(), 1).reshaped(index.shape());
     let op = Scatter { name: "scatter", axis, add: false };
     let winner = apply::op(op, &[&DType::I64.zeros(shape), index, &order]);
-    apply::op(Gather { axis }, &[&winner, index]).eq(order)
+    winner.gathered(axis, index).eq(order)
 }
 fn scatter<T: Plus>(x: &View<'_>, axis: usize, index: &View<'_>, v: &View<'_>, add: bool, out: &mut [T]) {
     let (n, k) = (x.shape()[axis], index.shape()[axis]);
@@ -179,7 +179,12 @@ impl Tensor {
         let cuts = reach("gather", self.shape(), axis, index.shape(), false).or_raise();
         let index = positions("gather", index, self.shape()[axis]);
         let x = self.cut("gather", &cuts, cuts.iter().map(|cut| cut.len).collect());
-        apply::op(Gather { axis }, &[&x, &index])
+        x.gathered(axis, &index)
+    }
+    /// [`Tensor::gather`] at checked positions, of the same sizes but along `axis`.
+    #[track_caller]
+    pub(super) fn gathered(&self, axis: usize, index: &Tensor) -> Tensor {
+        apply::op(Gather { axis }, &[self, index])
     }
     /// [`Tensor::gather`], other axes broadcast: pairs with `argsort` and `argmax_keepdim`. PyTorch's
     /// `take_along_dim`.
@@ -207,7 +212,7 @@ impl Tensor {
         common[axis] = self.shape()[axis];
         let x = self.broadcast_to(&common);
         common[axis] = index.shape()[axis];
-        apply::op(Gather { axis }, &[&x, &index.broadcast_to(&common)])
+        x.gathered(axis, &index.broadcast_to(&common))
     }
     /// This tensor with each element of `source` at its own place, but at the position of `axis` that `index` gives;
     /// of several with one destination the last stays.

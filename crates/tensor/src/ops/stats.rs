@@ -264,7 +264,7 @@ fn root(x: &Tensor) -> Tensor {
 }
 /// A power of something not negative, with gradient 0 at 0.
 #[track_caller]
-fn power(x: &Tensor, p: f64) -> Tensor {
+pub(crate) fn power(x: &Tensor, p: f64) -> Tensor {
     x.map(|x| x.eq(0.0).where_(0.0_f64.powf(p), x.pow(p)))
 }
 

@@ -1,5 +1,6 @@
 //! Sliding windows over one axis, and their sum back into it.
 use super::lines::{PART, Plus};
+use super::spatial::Slide;
 use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
@@ -10,27 +11,37 @@ use crate::record::{Context, Cotangents};
 use crate::shape;
 use smallvec::smallvec;
 
-/// Windows of `size` positions along `axis`, `step` apart.
+/// Windows of `size` positions, `dilation` apart, along `axis`, and `step` from one to the next.
 #[derive(Clone, Copy, Debug)]
-struct Windows {
+pub(super) struct Windows {
     axis: usize,
     size: usize,
     step: usize,
+    dilation: usize,
+}
+impl Windows {
+    /// These windows along `axis`, which has its padding already.
+    pub(super) fn new(axis: usize, Slide { size, step, dilation, .. }: Slide) -> Windows {
+        Windows { axis, size, step, dilation }
+    }
+    fn over(&self, l: &Layout) -> Layout {
+        l.windows(self.axis, self.size, self.step, self.dilation)
+    }
 }
 impl Op for Windows {
     fn name(&self) -> &'static str {
         "unfold"
     }
     fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
-        let to = Layout::dense(x[0].shape.clone()).windows(self.axis, self.size, self.step, 1).shape;
+        let to = self.over(&Layout::dense(x[0].shape.clone())).shape;
         Ok(smallvec![Spec { shape: shape::countable("unfold", to)?, dtype: x[0].dtype }])
     }
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
-        let Windows { axis, size, step } = *self;
-        Kernel::View(Box::new(move |l| Some(l.windows(axis, size, step, 1))))
+        let windows = *self;
+        Kernel::View(Box::new(move |l| Some(windows.over(l))))
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
-        smallvec![apply::op(Overlap { windows: *self, to: cx.shape(0)[self.axis] }, &[g]).into()]
+        smallvec![g.overlapped(*self, cx.shape(0)[self.axis]).into()]
     }
     fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
         Batch::whole(Windows { axis: self.axis + lead.len(), ..*self })
@@ -59,14 +70,16 @@ impl Op for Overlap {
         }))
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
-        smallvec![apply::op(self.windows, &[g]).into()]
+        smallvec![g.windowed(self.windows).into()]
     }
     fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
         let windows = Windows { axis: self.windows.axis + lead.len(), ..self.windows };
         Batch::whole(Overlap { windows, to: self.to })
     }
 }
-fn overlap<T: Plus>(x: &View<'_>, Windows { axis, size, step }: Windows, n: usize, out: &mut [T]) {
+fn overlap<T: Plus>(x: &View<'_>, windows: Windows, n: usize, out: &mut [T]) {
+    let Windows { axis, size, step, dilation } = windows;
+    let reach = (size - 1) * dilation + 1;
     let count = x.shape()[axis];
     let width: usize = x.shape()[axis + 1..x.shape().rank() - 1].iter().product();
     let x = x.dense::<T>();
@@ -74,11 +87,13 @@ fn overlap<T: Plus>(x: &View<'_>, Windows { axis, size, step }: Windows, n: usiz
     for_chunks(out, lines * width, size.div_ceil(step), |chunk, part| {
         for (l, line) in part.chunks_mut(width).enumerate() {
             let (outer, at) = ((chunk * lines + l) / n, (chunk * lines + l) % n);
-            // The windows that hold this position.
-            let (first, last) = ((at + 1).saturating_sub(size).div_ceil(step), (at / step + 1).min(count));
+            // The windows that reach over this position, and the place of it in those that hold it.
+            let (first, last) = ((at + 1).saturating_sub(reach).div_ceil(step), (at / step + 1).min(count));
+            let place = |w: usize| (at - w * step) / dilation;
+            let held = || (first..last).filter(|w| (at - w * step) % dilation == 0);
             for (t, to) in line.iter_mut().enumerate() {
-                let element = |w: usize| x[((outer * count + w) * width + t) * size + at - w * step];
-                let sum = (first..last).fold(T::from_f64(0.0).widen(), |sum, w| T::plus(sum, element(w)));
+                let element = |w: usize| x[((outer * count + w) * width + t) * size + place(w)];
+                let sum = held().fold(T::from_f64(0.0).widen(), |sum, w| T::plus(sum, element(w)));
                 *to = T::narrow(sum);
             }
         }
@@ -107,6 +122,16 @@ impl Tensor {
             let right = "both must be at least 1, and a window no longer than the axis";
             raise(Error::new("unfold", ErrorKind::Value, format!("windows do not fit: {given}; {right}")));
         }
-        apply::op(Windows { axis, size, step }, &[self])
+        self.windowed(Windows { axis, size, step, dilation: 1 })
+    }
+    /// Views of checked windows, along a new last axis.
+    #[track_caller]
+    pub(super) fn windowed(&self, windows: Windows) -> Tensor {
+        apply::op(windows, &[self])
+    }
+    /// The sum of windows, which the last axis runs within, at their places on an axis of size `to`.
+    #[track_caller]
+    pub(super) fn overlapped(&self, windows: Windows, to: usize) -> Tensor {
+        apply::op(Overlap { windows, to }, &[self])
     }
 }
