@@ -4,6 +4,8 @@
 
 #[path = "table/known.rs"]
 mod known;
+#[path = "table/neighbours.rs"]
+mod neighbours;
 #[path = "table/rows.rs"]
 mod rows;
 #[path = "table/spatial.rs"]

@@ -48,13 +48,16 @@ pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
 #[cfg(feature = "fft")]
 pub use ops::fft::FftNorm;
+pub use ops::count::Unique;
 pub use ops::join::{cat, meshgrid, stack, where_};
 #[cfg(feature = "linalg")]
 pub use ops::linalg::norm::MatrixNorm;
 pub use ops::pad::PadMode;
 pub use ops::patches::Patches;
 pub use ops::pool::MaxPool;
+pub use ops::quantile::Quantile;
 pub use ops::resample::{AvgPool, Interpolation};
+pub use ops::scatter_reduce::Reduce;
 pub use record::{Context, Cotangent, Cotangents};
 pub use rng::Rng;
 pub use scalar::Scalar;

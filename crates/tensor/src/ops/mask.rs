@@ -16,7 +16,8 @@ pub(super) fn check_bool(op: &'static str, mask: &Tensor) {
 }
 /// The flat positions of the true elements, in row-major order.
 #[track_caller]
-fn true_positions(mask: &Tensor) -> Tensor {
+fn true_positions(op: &'static str, mask: &Tensor) -> Tensor {
+    mask.read_by(op);
     let truths = mask.to_vec::<bool>();
     Tensor::from(
         truths.iter().zip(0_i64..).filter_map(|(&holds, i)| holds.then_some(i)).collect::<Vec<i64>>(),
@@ -63,7 +64,7 @@ impl Tensor {
     pub fn masked_select(&self, mask: &Tensor) -> Tensor {
         check_bool("masked_select", mask);
         let common = shape::broadcast("masked_select", self.shape(), mask.shape()).or_raise();
-        let at = true_positions(&mask.broadcast_to(&common));
+        let at = true_positions("masked_select", &mask.broadcast_to(&common));
         self.broadcast_to(&common).reshape(-1).lines_read(0, &at)
     }
     /// This tensor with the elements of `source`, in row-major order, one after the other where the bool tensor
@@ -84,7 +85,7 @@ impl Tensor {
     #[track_caller]
     pub fn masked_scatter(&self, mask: &Tensor, source: &Tensor) -> Tensor {
         check_bool("masked_scatter", mask);
-        let at = true_positions(&mask.broadcast_to(self.shape()));
+        let at = true_positions("masked_scatter", &mask.broadcast_to(self.shape()));
         let (given, needed) = (source.numel(), at.numel());
         if given < needed {
             let detail = format!("too few elements: {given} for {needed} places; it takes one for each");
@@ -105,6 +106,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn nonzero(&self) -> Tensor {
+        self.read_by("nonzero");
         let (truths, wanted) = if self.dtype() == Bool { (self.clone(), true) } else { (self.eq(0), false) };
         let rank = self.rank();
         let mut rows = Vec::new();

@@ -8,10 +8,12 @@ pub(crate) mod bits;
 pub(crate) mod cast;
 pub(crate) mod compare;
 pub(crate) mod copy;
+pub(crate) mod count;
 pub(crate) mod einsum;
 pub(crate) mod exp_log;
 #[cfg(feature = "fft")]
 pub(crate) mod fft;
+mod formulas;
 pub(crate) mod index;
 pub(crate) mod join;
 #[cfg(feature = "linalg")]
@@ -22,12 +24,14 @@ pub(crate) mod matmul;
 pub(crate) mod pad;
 pub(crate) mod patches;
 pub(crate) mod pool;
+pub(crate) mod quantile;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod resample;
 pub(crate) mod rounding;
 pub(crate) mod scan;
 pub(crate) mod scatter;
+pub(crate) mod scatter_reduce;
 pub(crate) mod slice;
 pub(crate) mod softmax;
 pub(crate) mod sort;

@@ -453,7 +453,7 @@ impl Tensor {
     }
     /// The recurrence with these factors.
     #[track_caller]
-    fn recurrence(&self, b: &Tensor, axis: usize, reverse: bool, lagged: bool) -> Tensor {
+    pub(super) fn recurrence(&self, b: &Tensor, axis: usize, reverse: bool, lagged: bool) -> Tensor {
         apply::op(Recurrence { axis, reverse, lagged }, &[self, b])
     }
     /// For each element the product of all others over `axes`.
