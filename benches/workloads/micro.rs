@@ -46,6 +46,10 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         forward(move || &x + &b)
     }),
     ("gather_embedding", gather),
+    ("conv2d_32x64x32x32_k3", || {
+        let (x, w) = (normal([32, 64, 32, 32]).tracked(), normal([64, 64, 3, 3]).tracked());
+        both(move || x.conv2d(&w, None, Conv::new().padding(1)), normal([32, 64, 32, 32]))
+    }),
     ("overhead_small_ops", || {
         let (x, b) = (normal([16]), normal([16]));
         forward(move || repeated_add(&x, &b))

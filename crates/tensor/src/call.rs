@@ -13,8 +13,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Mutex, PoisonError};
 
+mod convolution;
+mod half;
 mod product;
 mod random;
+pub(crate) use convolution::{Part, Sizes, convolution};
 pub(crate) use product::product;
 pub(crate) use random::{Random, dropout, random};
 

@@ -49,6 +49,7 @@ pub use operand::Operand;
 #[cfg(feature = "fft")]
 pub use ops::fft::FftNorm;
 pub use ops::count::Unique;
+pub use ops::conv::{Conv, IntoPadding, Padding};
 pub use ops::join::{cat, meshgrid, stack, where_};
 #[cfg(feature = "linalg")]
 pub use ops::linalg::norm::MatrixNorm;

@@ -2,17 +2,14 @@
 //!
 //! Which leading axes become a batch and which become rows depends on shapes alone, since the order of
 //! arithmetic does.
-use super::{Call, View, ViewMut, for_chunks};
+use super::{Call, View, ViewMut, half};
 use crate::cpu::gemm::{self, Operand};
 use crate::dtype::{BF16, Element, F16, F32, F64, I32, I64};
 use crate::layout::{Layout, Strides};
 use crate::shape::{self, Shape};
-use half::slice::HalfFloatSliceExt;
-use half::{bf16, f16};
+use ::half::slice::HalfFloatSliceExt;
+use ::half::{bf16, f16};
 use std::borrow::Cow;
-
-/// Elements of a half type that one thread converts at a time.
-const CHUNK: usize = 1 << 13;
 
 /// The product of two operands of one numeric type, over their last two axes, broadcast over the others. `left`
 /// and `right` say which operand is read transposed. An operand with one axis is a row on the left, a column on
@@ -66,17 +63,13 @@ fn halves<T: Element>(a: &Side<'_, '_>, b: &Side<'_, '_>, out: &mut ViewMut<'_>)
 where
     [T]: HalfFloatSliceExt,
 {
-    let widened = |side: &Side<'_, '_>| {
+    let wide = |side: &Side<'_, '_>| {
         let (data, layout) = dense(side.view.data::<T>(), &side.layout);
-        let mut wide = vec![0.0_f32; data.len()];
-        for_chunks(&mut wide, CHUNK, 1, |i, part| data[i * CHUNK..][..part.len()].convert_to_f32_slice(part));
-        (wide.into(), layout)
+        (half::widened(&data).into(), layout)
     };
-    let mut wide = vec![0.0_f32; out.shape().numel()];
-    multiply(widened(a), widened(b), &mut wide);
-    for_chunks(out.data::<T>(), CHUNK, 1, |i, part| {
-        part.convert_from_f32_slice(&wide[i * CHUNK..][..part.len()]);
-    });
+    let mut product = vec![0.0_f32; out.shape().numel()];
+    multiply(wide(a), wide(b), &mut product);
+    half::rounded(&product, out.data::<T>());
 }
 
 /// Elements, and the layout that a matrix or a batch of matrices has among them.

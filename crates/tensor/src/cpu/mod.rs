@@ -1,7 +1,9 @@
 //! The CPU: kernels, dispatch, the thread pool. All of it sees slices, layouts and programs, never a tensor
 //! or the name of an operation; a new elementwise operation changes no line here.
+pub(crate) mod conv;
 pub(crate) mod fold;
 pub(crate) mod gemm;
+pub(crate) mod isa;
 pub(crate) mod lane;
 pub(crate) mod load;
 pub(crate) mod map;

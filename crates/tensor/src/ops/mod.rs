@@ -7,6 +7,7 @@ pub(crate) mod at;
 pub(crate) mod bits;
 pub(crate) mod cast;
 pub(crate) mod compare;
+pub(crate) mod conv;
 pub(crate) mod copy;
 pub(crate) mod count;
 pub(crate) mod einsum;
@@ -101,6 +102,7 @@ const ENTRIES: &[&[Entry]] = &[
     linalg::spectrum::ENTRIES,
     #[cfg(feature = "linalg")]
     linalg::function::ENTRIES,
+    conv::ENTRIES,
 ];
 
 /// Every elementwise operation.

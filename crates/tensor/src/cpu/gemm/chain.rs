@@ -1,8 +1,8 @@
 //! Our own product kernel: vectors along one axis of the result, a few of the other axis in registers, elements
 //! that are one chain of multiply-adds. Takes any strides: what lies apart along the vector axis is first copied
 //! together, panel by panel, which changes no bit.
-use super::isa::{Isa, Work, dispatch};
-use super::{DEPTH, Product, Side, Target, blocks};
+use super::{DEPTH, Product, Side, Target, blocks, turn};
+use crate::cpu::isa::{Isa, Work, dispatch};
 use std::array;
 use std::mem::MaybeUninit;
 
@@ -231,7 +231,7 @@ impl<T: Product> Chain<T> {
             let mut p = 0;
             while right.depth == 1 && cols == B && p + B <= self.k {
                 // SAFETY: the square lies in the tile, and its rows in the scratch space, as below.
-                unsafe { I::turn::<T, B>(right.skip(0, p), to.wrapping_add(p * W + col), W) };
+                unsafe { turn::square::<I, T, B>(right.skip(0, p), to.wrapping_add(p * W + col), W) };
                 p += B;
             }
             for p in p..self.k {

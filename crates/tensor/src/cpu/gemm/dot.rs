@@ -1,8 +1,8 @@
 //! A few dot products of great length: too few elements to fill vectors with different ones, so the lanes of a
 //! vector take different `k`. The order is fixed: chunks of `k`, lanes in a chunk, lanes added by halves, chunks in
 //! order.
-use super::isa::{Isa, Work, dispatch};
 use super::{Operand, Product, Shared, parts, spread};
+use crate::cpu::isa::{Isa, Work, dispatch};
 use std::array;
 
 /// The most elements of a result that are computed here.

@@ -15,7 +15,6 @@
 mod chain;
 mod dense;
 mod dot;
-mod isa;
 mod turn;
 
 use super::pool;
@@ -56,7 +55,7 @@ impl<T> Operand<'_, T> {
 }
 
 /// An element type that [`product`] multiplies: floats, and integers that wrap.
-pub(crate) trait Product: Copy + Default + Send + Sync + 'static {
+pub(crate) trait Product: Copy + Default + PartialEq + Send + Sync + 'static {
     /// The `gemm` crate's kernel, where it has one.
     #[expect(private_interfaces, reason = "only this module makes or calls kernels")]
     const DENSE: Option<dense::Kernel<Self>> = None;

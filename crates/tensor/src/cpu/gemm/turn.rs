@@ -1,6 +1,22 @@
 //! Small squares turned over: the one place of the products where LLVM does not find the shuffles by itself, and
 //! a fifth of the speed is at stake for every operand that lies along `k`.
 use super::Side;
+use crate::cpu::isa::Isa;
+
+/// [`plain`] by the best instructions for it.
+///
+/// # Safety
+/// As for [`plain`].
+#[inline(always)]
+pub(super) unsafe fn square<I: Isa, T: Copy, const B: usize>(from: Side<T>, to: *mut T, width: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if I::VECTOR >= 32 {
+        // SAFETY: the caller's promise; sets with vectors of this size have AVX.
+        return unsafe { avx::square::<T, B>(from, to, width) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { plain::<T, B>(from, to, width) }
+}
 
 /// Copies the square of `B` vectors of `B` neighbours along `depth`, from the start of `from`, to rows `width`
 /// apart, one element of each vector in a row.
@@ -8,7 +24,7 @@ use super::Side;
 /// # Safety
 /// The square must be readable with a depth step of 1, the rows writable.
 #[inline(always)]
-pub(super) unsafe fn plain<T: Copy, const B: usize>(from: Side<T>, to: *mut T, width: usize) {
+unsafe fn plain<T: Copy, const B: usize>(from: Side<T>, to: *mut T, width: usize) {
     for p in 0..B {
         for c in 0..B {
             // SAFETY: the caller's promise.
@@ -20,7 +36,7 @@ pub(super) unsafe fn plain<T: Copy, const B: usize>(from: Side<T>, to: *mut T, w
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(super) mod avx {
+mod avx {
     use super::{Side, plain};
     use std::arch::x86_64::{
         __m128, __m128d, __m256, __m256d, _mm256_set_m128, _mm256_set_m128d, _mm256_shuffle_ps,
@@ -32,7 +48,7 @@ pub(super) mod avx {
     /// # Safety
     /// As for [`plain`], on a machine with AVX.
     #[inline(always)]
-    pub(in super::super) unsafe fn square<T: Copy, const B: usize>(from: Side<T>, to: *mut T, width: usize) {
+    pub(super) unsafe fn square<T: Copy, const B: usize>(from: Side<T>, to: *mut T, width: usize) {
         match (B, size_of::<T>()) {
             // SAFETY: the caller's promise.
             (8, 4) => unsafe { eight(from, to, width) },
