@@ -4,12 +4,13 @@
 //! program, in a program of its own, eagerly, from any layout and with any number of threads:
 //!
 //! - *along rows* (the reduced axes are last): chunks of [`CHUNK`] elements; within a chunk 32 lanes, element i
-//!   goes to lane i mod 32, lanes are joined by halving; chunk results are joined pairwise in order ([`Fold::join`]);
+//!   goes to lane i mod 32, lanes are joined by halving; chunk results are joined pairwise in order (`join`);
 //! - *down columns* (an axis after the reduced ones is kept): chunks of [`COLUMN_CHUNK`] rows, within a chunk
 //!   row after row, chunk results pairwise in order.
 use super::lane::{Num, V};
 use super::{by_isa, per_isa};
 use crate::dtype::{Bool, DType, Element, F32, F64, I32, I64, U8};
+use smallvec::SmallVec;
 
 /// Elements of a row whose lanes are joined at once.
 pub(crate) const CHUNK: usize = 512;
@@ -33,58 +34,126 @@ pub enum Red {
 /// The kernels of one reduction for one element type.
 #[derive(Clone, Copy)]
 pub(crate) struct Fold {
-    /// `(src, rows, len, dst)`: one result per row of `len` elements, by the whole tree.
-    pub(crate) rows: unsafe fn(*const u8, usize, usize, *mut u8),
-    /// `(src, len, dst)`: one result per chunk of a part of a row that begins at a chunk.
-    pub(crate) chunks: unsafe fn(*const u8, usize, *mut u8),
+    /// `(src, rows, len, dst)`: one result per row of at most [`CHUNK`] elements.
+    short: unsafe fn(*const u8, usize, usize, *mut u8),
     /// `(acc, src, rows, inner)`: `acc[j]` joined with element j of each of `rows` rows, in order.
     pub(crate) columns: unsafe fn(*mut u8, *const u8, usize, usize),
     /// `(partials, count, inner)`: `count` vectors of `inner` elements joined pairwise in order, into the first.
     pub(crate) join: unsafe fn(*mut u8, usize, usize),
     /// The bits of the identity.
     pub(crate) identity: u64,
+    /// Bytes of an element.
+    size: usize,
+}
+impl Fold {
+    /// One result per row of `len` elements, by the whole tree.
+    ///
+    /// # Safety
+    /// `src` is `rows` rows of `len` elements of the kernels' type, `dst` has room for `rows` and is not among them.
+    pub(crate) unsafe fn rows(&self, src: *const u8, rows: usize, len: usize, dst: *mut u8) {
+        if len <= CHUNK {
+            // SAFETY: the caller's promise.
+            return unsafe { (self.short)(src, rows, len, dst) };
+        }
+        let count = len.div_ceil(CHUNK);
+        let mut partials: SmallVec<[u64; 64]> = SmallVec::from_elem(0, count);
+        let p = partials.as_mut_ptr().cast::<u8>();
+        for r in 0..rows {
+            // SAFETY: row `r`; an element is at most eight bytes, so there is a place for each chunk.
+            unsafe { self.chunks(src.wrapping_add(r * len * self.size), len, p) };
+            // SAFETY: the chunks' results, which nobody else uses.
+            unsafe { (self.join)(p, count, 1) };
+            // SAFETY: one element, to the place of row `r`.
+            unsafe { std::ptr::copy_nonoverlapping(p, dst.wrapping_add(r * self.size), self.size) };
+        }
+    }
+    /// One result per chunk of a part of a row that begins at a chunk.
+    ///
+    /// # Safety
+    /// `src` is `len` elements of the kernels' type, `dst` has room for one per chunk and is not among them.
+    pub(crate) unsafe fn chunks(&self, src: *const u8, len: usize, dst: *mut u8) {
+        let (whole, rest) = (len / CHUNK, len % CHUNK);
+        // SAFETY: whole chunks are rows of that length.
+        unsafe { (self.short)(src, whole, CHUNK, dst) };
+        let done = whole * CHUNK * self.size;
+        // SAFETY: what is left, if anything is, is one shorter row.
+        unsafe {
+            (self.short)(src.wrapping_add(done), rest.min(1), rest, dst.wrapping_add(whole * self.size));
+        };
+    }
 }
 
 trait Monoid {
+    /// Whether a row is searched for NaN, so that its elements can be joined by `clean`.
+    const SEARCH: bool = false;
     fn identity<T: Num>() -> T;
     fn join<T: Num>(a: T, b: T) -> T;
+    /// As `join` where neither is NaN.
+    #[inline(always)]
+    fn clean<T: Num>(a: T, b: T) -> T {
+        Self::join(a, b)
+    }
 }
-macro_rules! monoid { ($($k:ident, $id:expr, |$a:ident, $b:ident| $e:expr;)*) => {$(
+macro_rules! monoid { ($($k:ident, $id:expr, |$a:ident, $b:ident| $e:expr $(, clean $clean:expr)?;)*) => {$(
     struct $k;
     impl Monoid for $k {
         #[inline(always)] fn identity<T: Num>() -> T { T::lit($id) }
         #[inline(always)] fn join<T: Num>($a: T, $b: T) -> T { $e }
+        $(
+            const SEARCH: bool = true;
+            #[inline(always)] fn clean<T: Num>($a: T, $b: T) -> T { $clean }
+        )?
     }
 )*}; }
 monoid! {
     Sum, 0.0, |a, b| a + b;
     Prod, 1.0, |a, b| a * b;
-    Max, f64::NEG_INFINITY, |a, b| a.maximum(b);
-    Min, f64::INFINITY, |a, b| a.minimum(b);
+    // Without NaN one instruction; with it four, and the loop waits for each.
+    Max, f64::NEG_INFINITY, |a, b| sticky(a, if a > b { a } else { b }), clean if a > b { a } else { b };
+    Min, f64::INFINITY, |a, b| sticky(a, if a < b { a } else { b }), clean if a < b { a } else { b };
 }
 
-/// One chunk, at most [`CHUNK`] elements.
+/// `v`, or NaN if `a` is. Not `a` itself: LLVM would make an accumulator's update a masked store, and the next
+/// row's load would wait for it.
+#[inline(always)]
+fn sticky<T: Num>(a: T, v: T) -> T {
+    if a.is_nan() { a + a } else { v }
+}
+
+/// One chunk, at most [`CHUNK`] elements. Lanes beyond its end hold the identity, which changes no result.
 #[inline(always)]
 fn chunk<M: Monoid, T: Num>(x: &[T]) -> T {
+    if M::SEARCH && x.iter().fold(false, |any, v| any | v.is_nan()) {
+        return T::lit(f64::NAN);
+    }
     let mut acc = [M::identity::<T>(); LANES];
     let (body, tail) = x.as_chunks::<LANES>();
     for b in body {
-        for j in 0..LANES {
-            acc[j] = M::join(acc[j], b[j]);
-        }
+        into::<M, T, LANES>(&mut acc, b);
     }
-    for (a, &v) in acc.iter_mut().zip(tail) {
-        *a = M::join(*a, v);
+    if !tail.is_empty() {
+        let mut last = [M::identity::<T>(); LANES];
+        last[..tail.len()].copy_from_slice(tail);
+        into::<M, T, LANES>(&mut acc, &last);
     }
-    // Lanes beyond a short row hold the identity; joining them would only take time.
-    let mut w = if x.len() >= LANES { LANES } else { x.len().next_power_of_two() } / 2;
-    while w > 0 {
-        for j in 0..w {
-            acc[j] = M::join(acc[j], acc[j + w]);
-        }
-        w /= 2;
+    halve::<M, T, 16>(&mut acc);
+    halve::<M, T, 8>(&mut acc);
+    halve::<M, T, 4>(&mut acc);
+    halve::<M, T, 2>(&mut acc);
+    M::clean(acc[0], acc[1])
+}
+#[inline(always)]
+fn into<M: Monoid, T: Num, const N: usize>(acc: &mut [T; N], b: &[T; N]) {
+    for j in 0..N {
+        acc[j] = M::clean(acc[j], b[j]);
     }
-    acc[0]
+}
+/// Joins the second `N` lanes into the first.
+#[inline(always)]
+fn halve<M: Monoid, T: Num, const N: usize>(acc: &mut [T; LANES]) {
+    for j in 0..N {
+        acc[j] = M::clean(acc[j], acc[j + N]);
+    }
 }
 /// Vectors of `inner` elements joined pairwise in order, into the first.
 #[inline(always)]
@@ -106,36 +175,19 @@ fn pairwise<M: Monoid, T: Num>(p: &mut [T], inner: usize) {
 macro_rules! folds {
     ([$($feature:literal)?] $fma:literal) => {
         /// # Safety
-        /// See [`Fold::rows`].
+        /// See [`Fold`].
         $(#[target_feature(enable = $feature)])?
-        pub(super) unsafe fn rows<M: Monoid, T: Element>(src: *const u8, rows: usize, len: usize, dst: *mut u8)
+        pub(super) unsafe fn short<M: Monoid, T: Element>(src: *const u8, rows: usize, len: usize, dst: *mut u8)
         where V<T, $fma>: Num {
             for r in 0..rows {
                 // SAFETY: row r of `rows` rows of `len` elements.
                 let x = unsafe { std::slice::from_raw_parts(src.cast::<V<T, $fma>>().add(r * len), len) };
-                let v = if len <= CHUNK { chunk::<M, _>(x) } else {
-                    let mut part: smallvec::SmallVec<[V<T, $fma>; 64]> = x.chunks(CHUNK).map(chunk::<M, _>).collect();
-                    pairwise::<M, _>(&mut part, 1);
-                    part[0]
-                };
                 // SAFETY: result r of `rows`.
-                unsafe { *dst.cast::<V<T, $fma>>().add(r) = v }
+                unsafe { *dst.cast::<V<T, $fma>>().add(r) = chunk::<M, _>(x) }
             }
         }
         /// # Safety
-        /// See [`Fold::chunks`].
-        $(#[target_feature(enable = $feature)])?
-        pub(super) unsafe fn chunks<M: Monoid, T: Element>(src: *const u8, len: usize, dst: *mut u8)
-        where V<T, $fma>: Num {
-            // SAFETY: `len` readable elements.
-            let x = unsafe { std::slice::from_raw_parts(src.cast::<V<T, $fma>>(), len) };
-            for (k, c) in x.chunks(CHUNK).enumerate() {
-                // SAFETY: `dst` has one place per chunk.
-                unsafe { *dst.cast::<V<T, $fma>>().add(k) = chunk::<M, _>(c) }
-            }
-        }
-        /// # Safety
-        /// See [`Fold::columns`].
+        /// See [`Fold`].
         $(#[target_feature(enable = $feature)])?
         pub(super) unsafe fn columns<M: Monoid, T: Element>(acc: *mut u8, src: *const u8, rows: usize, inner: usize)
         where V<T, $fma>: Num {
@@ -149,27 +201,30 @@ macro_rules! folds {
                 }
             }
         }
-        /// # Safety
-        /// See [`Fold::join`].
-        $(#[target_feature(enable = $feature)])?
-        pub(super) unsafe fn join<M: Monoid, T: Element>(partials: *mut u8, count: usize, inner: usize)
-        where V<T, $fma>: Num {
-            // SAFETY: `count` vectors of `inner` elements that nobody else uses.
-            let p = unsafe { std::slice::from_raw_parts_mut(partials.cast::<V<T, $fma>>(), count * inner) };
-            pairwise::<M, _>(p, inner);
-        }
     };
 }
 per_isa!(folds);
+/// A few vectors, so one version serves every instruction set.
+///
+/// # Safety
+/// See [`Fold`].
+unsafe fn join<M: Monoid, T: Element>(partials: *mut u8, count: usize, inner: usize)
+where
+    V<T, false>: Num,
+{
+    // SAFETY: `count` vectors of `inner` elements that nobody else uses.
+    let p = unsafe { std::slice::from_raw_parts_mut(partials.cast::<V<T, false>>(), count * inner) };
+    pairwise::<M, _>(p, inner);
+}
 
 macro_rules! instance {
     ($m:ident, $t:ident) => {
         Fold {
-            rows: by_isa!(rows::<$m, $t>),
-            chunks: by_isa!(chunks::<$m, $t>),
+            short: by_isa!(short::<$m, $t>),
             columns: by_isa!(columns::<$m, $t>),
-            join: by_isa!(join::<$m, $t>),
+            join: join::<$m, $t>,
             identity: identity::<$m, $t>(),
+            size: size_of::<$t>(),
         }
     };
 }

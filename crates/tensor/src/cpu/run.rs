@@ -234,7 +234,7 @@ impl Run<'_> {
                 load::spread(x, d, b.rows, self.walk.last, self.code.vals[s.d as usize].dtype);
             },
             // SAFETY: a full block of `rows` rows, and room for a row value each.
-            Op::Rows(f) => unsafe { (f.rows)(x, b.rows, self.walk.last, d) },
+            Op::Rows(f) => unsafe { f.rows(x, b.rows, self.walk.last, d) },
             Op::Sink(k) => self.sink(k as usize, x, b),
         }
     }
@@ -258,7 +258,7 @@ impl Run<'_> {
             (_, Over::Rows(len)) => {
                 let chunk = b.start / len * len.div_ceil(CHUNK) + b.start % len / CHUNK;
                 // SAFETY: blocks are whole chunks of a segment; the gather has a place for each.
-                unsafe { (s.fold.chunks)(x, b.len, base.wrapping_add(chunk * size)) }
+                unsafe { s.fold.chunks(x, b.len, base.wrapping_add(chunk * size)) }
             }
             (_, Over::Columns { len, inner, .. }) => columns(s, base, x, b.start, b.len, len, inner),
         }
@@ -275,7 +275,7 @@ impl Run<'_> {
         };
         match (s.level, s.over) {
             // SAFETY: `n` gathered row values, as rows of `len`.
-            (Level::Row, Over::Rows(len)) => unsafe { (s.fold.rows)(from.base, n / len, len, to.base) },
+            (Level::Row, Over::Rows(len)) => unsafe { s.fold.rows(from.base, n / len, len, to.base) },
             (Level::Row, Over::Columns { outer, len, inner }) => {
                 let chunks = outer * column_chunks(len) * inner;
                 let partials = Buffer::alloc(chunks * size);
