@@ -269,7 +269,30 @@ pub(crate) use by_dtype;
 
 /// The kernel that converts elements; a copy if the types are equal.
 pub(crate) fn cast(from: DType, to: DType) -> BlockFn {
-    by_dtype!(from, A => by_dtype!(to, B => by_isa!(cast::<A, B>)))
+    match (from, to) {
+        (F32, _) => by_dtype!(to, B => by_isa!(cast::<f32, B>)),
+        (_, F32) => by_dtype!(from, A => by_isa!(cast::<A, f32>)),
+        (Bool, _) => by_dtype!(to, B => by_isa!(cast::<bool, B>)),
+        // Of the rest one version serves every instruction set: they are many, and rare.
+        _ => by_dtype!(from, A => by_dtype!(to, B => cast_block::<A, B>)),
+    }
+}
+/// # Safety
+/// See [`BlockFn`].
+#[allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "the same promise covers every slice of the one loop"
+)]
+unsafe fn cast_block<A: Element, B: Cast<A>>(
+    d: *mut u8,
+    a: *const u8,
+    _b: *const u8,
+    _c: *const u8,
+    n: usize,
+) {
+    // SAFETY: the contract of `BlockFn`.
+    let (d, a) = unsafe { (dst::<B>(d, n), src::<A>(a, n)) };
+    each1(d, a, B::cast);
 }
 
 /// A formula's value at one point in `F64`.
