@@ -81,6 +81,14 @@ impl Layout {
         true
     }
 
+    /// Whether reading in logical order is reading across memory, as in a transposed matrix: neighbours are `line`
+    /// elements apart or more, and further than elements along another axis.
+    pub fn is_turned(&self, line: usize) -> bool {
+        let mut axes =
+            self.shape.iter().zip(&self.strides).filter(|(n, _)| **n > 1).map(|(_, s)| s.unsigned_abs());
+        let apart = axes.next_back().unwrap_or(0);
+        apart >= line && axes.any(|s| 0 < s && s < apart)
+    }
     /// Whether some element is shown more than once because an axis is broadcast.
     pub fn is_broadcast(&self) -> bool {
         self.axes().any(|(size, stride)| size > 1 && stride == 0)

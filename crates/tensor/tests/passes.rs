@@ -35,3 +35,34 @@ fn extremes_are_exact_and_one_nan_anywhere_is_enough() {
         }
     }
 }
+
+#[test]
+fn turned_operands_give_the_bits_of_dense_ones() {
+    for (rows, columns) in [(4, 300), (300, 4), (130, 257), (300, 300)] {
+        let x = Tensor::from_slice(&numbers(rows * columns), [rows, columns]).cast(F32);
+        let batch = Tensor::from_slice(&numbers(3 * rows * columns), [3, rows, columns]);
+        let (turned, dense) = (x.t(), x.t().contiguous());
+        let row = Tensor::from_slice(&numbers(rows), [rows]).cast(F32);
+        let bits = |x: &Tensor| -> Vec<Vec<u64>> {
+            let results = [
+                x * 2.0 + x,
+                x + &row,
+                x.sum(1).expand([2, x.shape()[0]]).contiguous(),
+                x.softmax(1),
+                x.sum(0),
+            ];
+            results
+                .iter()
+                .map(|y| y.cast(F64).to_vec::<f64>().iter().map(|v| v.to_bits()).collect())
+                .collect()
+        };
+        assert_eq!(bits(&turned), bits(&dense));
+        let data = numbers(rows * columns);
+        let expected: Vec<f64> = (0..rows * columns)
+            .map(|i| f64::from(data[i % rows * columns + i / rows] as f32 + 1.0))
+            .collect();
+        assert_eq!((&turned + 1.0).cast(F64).to_vec::<f64>(), expected);
+        let outer = batch.permute([2, 0, 1]);
+        assert_eq!((&outer + 1.0).to_vec::<f64>(), (&outer.contiguous() + 1.0).to_vec::<f64>());
+    }
+}

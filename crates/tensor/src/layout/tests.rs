@@ -293,3 +293,17 @@ fn ranks_above_the_inline_capacity_work() {
     assert_eq!(run_offsets(&layout, 0, 32), expected);
     assert_eq!(offsets(&layout.collapsed()), expected);
 }
+
+#[test]
+fn a_turned_layout_has_neighbours_beyond_other_elements() {
+    let x = Layout::dense([4, 300, 200]);
+    let turned = |l: Layout| l.is_turned(16);
+    assert!(
+        turned(x.permute(&[0, 2, 1]))
+            && turned(x.permute(&[2, 0, 1]))
+            && turned(x.permute(&[2, 1, 0]).flip(1))
+    );
+    assert!(!turned(x.clone()) && !turned(x.flip(2)), "memory order, either way");
+    assert!(!turned(x.slice(2, 0, 2, 100)), "gaps, but nothing between");
+    assert!(!turned(Layout::dense([300, 2]).permute(&[1, 0])), "neighbours in one cache line");
+}

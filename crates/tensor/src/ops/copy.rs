@@ -3,6 +3,7 @@ use super::lines::gather;
 use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, by_dtype};
+use crate::dtype::DType;
 use crate::error::Error;
 use crate::op::{Batch, Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
@@ -18,10 +19,7 @@ impl Op for Contiguous {
         Ok(smallvec![x[0].clone()])
     }
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
-        let dtype = x[0].dtype;
-        Kernel::Call(Call::new("contiguous", move |x, out| {
-            by_dtype!(dtype, T => gather::<T>(&x[0], out[0].data()));
-        }))
+        Kernel::Call(contiguous(x[0].dtype))
     }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.clone().into()]
@@ -29,6 +27,12 @@ impl Op for Contiguous {
     fn batch(&self, _: &[Spec], _: &[usize], _: u64) -> Batch {
         Batch::whole(Contiguous)
     }
+}
+/// The loop that lays out a view's elements in logical order.
+pub(crate) fn contiguous(dtype: DType) -> Call {
+    Call::new("contiguous", move |x, out| {
+        by_dtype!(dtype, T => gather::<T>(&x[0], out[0].data()));
+    })
 }
 
 impl Tensor {

@@ -2,17 +2,24 @@
 use super::graph::{Fate, Graph};
 use crate::backend::backend;
 use crate::buffer::Buffer;
+use crate::call::{View as CallView, ViewMut};
 use crate::cpu::load;
 use crate::dtype::{DType, Number};
 use crate::fuse::{Code, Item, Key, Level, NONE, Place, Ref, What};
 use crate::layout::Layout;
 use crate::memory;
+use crate::ops::copy::contiguous;
 use crate::scalar::Expr;
-use crate::value::{Arg, Kind, Pending, Space, Value, View};
+use crate::value::{Arg, Held, Kind, Pending, Space, Value, View};
 use smallvec::{SmallVec, smallvec};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Acquire, fence};
+
+/// Elements from which a turned operand is laid out anew by tiles, rather than read across.
+const TURNED: usize = 1 << 12;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// A dense operand, read where it lies.
 pub(crate) struct Leaf {
@@ -52,6 +59,8 @@ pub(crate) struct Binding<'g> {
     pub(crate) outs: SmallVec<[Out; 8]>,
     pub(crate) sinks: SmallVec<[Sink; 2]>,
     nodes: SmallVec<[usize; 16]>,
+    /// Turned operands, laid out anew.
+    copies: SmallVec<[(usize, Buffer); 1]>,
     life: PhantomData<&'g Value>,
 }
 
@@ -66,6 +75,7 @@ impl Binding<'_> {
             outs: SmallVec::new(),
             sinks: SmallVec::new(),
             nodes: SmallVec::new(),
+            copies: SmallVec::new(),
             life: PhantomData,
         };
         let mut item_of: SmallVec<[u32; 128]> = smallvec![NONE; graph.nodes.len()];
@@ -127,7 +137,7 @@ impl Binding<'_> {
         self.number(n.bits(dtype), dtype)
     }
     /// An operand outside the program, for a consumer of `value`'s shape.
-    fn ready(&mut self, node: usize, v: &Value, value: &Value, recipe: &Pending, level: Level) -> Ref {
+    fn ready(&mut self, node: usize, v: &Held, value: &Value, recipe: &Pending, level: Level) -> Ref {
         let view = v.cell.result().expect("an operand outside the program is ready");
         let shape = if matches!(recipe.kind, Kind::Fold { .. }) { &v.shape } else { &value.shape };
         self.leaf(node, v, view, shape, level)
@@ -140,35 +150,33 @@ impl Binding<'_> {
         });
         Ref::Number(k as u32, dtype)
     }
-    fn leaf(
-        &mut self,
-        node: usize,
-        v: &Value,
-        view: &View,
-        shape: &crate::shape::Shape,
-        level: Level,
-    ) -> Ref {
+    fn leaf(&mut self, node: usize, v: &Held, view: &View, shape: &crate::shape::Shape, level: Level) -> Ref {
         let want = match level {
             Level::Full => self.space.n,
             Level::Row => self.space.n / self.space.last,
         };
-        let base: *const u8 = view.buffer.ptr();
+        let (base, layout) = match view.layout.as_deref() {
+            Some(l) if v.numel >= TURNED && l.is_turned(LINE / v.dtype.size()) && !l.is_broadcast() => {
+                (self.copied(node, v), None)
+            }
+            l => (view.buffer.ptr().cast_const(), l),
+        };
         let at = |offset: usize| base.wrapping_add(offset * v.dtype.size());
         if v.numel == 1 {
-            let offset = view.layout.as_ref().map_or(0, |l| l.offset);
+            let offset = layout.map_or(0, |l| l.offset);
             // SAFETY: the one element of a ready value.
             return self.number(unsafe { load::element(at(offset), v.dtype) }, v.dtype);
         }
-        let dense = v.numel == want && view.layout.as_ref().is_none_or(|l| l.is_dense());
+        let dense = v.numel == want && layout.is_none_or(Layout::is_dense);
         if dense {
             let k = self.leaves.iter().position(|l| l.node == node).unwrap_or_else(|| {
-                let base = at(view.layout.as_ref().map_or(0, |l| l.offset));
+                let base = at(layout.map_or(0, |l| l.offset));
                 self.leaves.push(Leaf { base, node });
                 self.leaves.len() - 1
             });
             return Ref::Leaf(k as u32, level, v.dtype);
         }
-        let own = view.layout.as_deref().cloned().unwrap_or_else(|| Layout::dense(v.shape.clone()));
+        let own = layout.cloned().unwrap_or_else(|| Layout::dense(v.shape.clone()));
         let layout = if v.numel == want { own } else { own.broadcast_to(shape) }.collapsed();
         if layout.strides.iter().all(|&s| s == 0) {
             // SAFETY: the one element that this value repeats.
@@ -183,6 +191,17 @@ impl Binding<'_> {
                 self.loads.len() - 1
             });
         Ref::Load(k as u32, level, v.dtype)
+    }
+    /// A dense copy of an operand, made once.
+    fn copied(&mut self, node: usize, v: &Held) -> *const u8 {
+        if let Some((_, buffer)) = self.copies.iter().find(|c| c.0 == node) {
+            return buffer.ptr();
+        }
+        let mut buffer = backend().allocate(v.numel * v.dtype.size());
+        let mut out = [ViewMut::of(&mut buffer, v.dtype, v.shape.clone())];
+        backend().call(&contiguous(v.dtype), &[CallView::of(v)], &mut out);
+        self.copies.push((node, buffer));
+        self.copies[self.copies.len() - 1].1.ptr()
     }
 
     /// Memory for everything that is written: a dying operand's where the sizes agree, else fresh.
