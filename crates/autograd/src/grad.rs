@@ -71,7 +71,7 @@ fn gradients(
     let seed = shown(seed(op, y, given)?, y);
     let id = |x: &Tensor| hidden::edge(x).map(|e| e.record().id());
     let wanted: IdSet = xs.iter().filter_map(|x| id(x)).collect();
-    let request = Request { op, wanted: Some(&wanted), take: false };
+    let request = Request { op, wanted: Some(&wanted), take: false, stop: false };
     let walk = || sweep::sweep(edge, seed, &request);
     let found = if record { enable_grad(walk) } else { no_grad(walk) }?;
     if !record {

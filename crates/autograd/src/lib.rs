@@ -11,17 +11,27 @@
 //!
 //! This crate reads records and names no operation; what an operation is lives in `retrograd_tensor`.
 #![forbid(unsafe_code)]
+mod custom;
 mod differentiate;
 mod grad;
+mod gradcheck;
 mod gradients;
 mod jacobian;
 mod sweep;
 mod tape;
 mod vmap;
 
+pub use custom::{Tap, Tapped, remat, with_vjp};
 pub use differentiate::Differentiate;
 pub use grad::{grad, grad_recorded, grad_recorded_with, grad_with, hvp, jvp, value_and_grad, vjp};
+pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
 pub use gradients::{Gradients, Leaf, LeafId, Missing};
 pub use jacobian::{hessian, jacobian};
 pub use tape::{Line, Tape};
 pub use vmap::{vmap, vmap_axes};
+
+/// What [`gradcheck_test!`] names.
+#[doc(hidden)]
+pub mod testing {
+    pub use retrograd_tensor::{F64, Rng, Tensor};
+}

@@ -36,6 +36,8 @@ pub(crate) struct Request<'a> {
     pub(crate) wanted: Option<&'a IdSet>,
     /// Spend the records that are passed.
     pub(crate) take: bool,
+    /// Do not go on below a record that is wanted.
+    pub(crate) stop: bool,
 }
 /// What a walk found.
 #[derive(Default)]
@@ -134,7 +136,7 @@ impl Sweep<'_> {
             };
             self.found.cotangents.insert(id, g);
         }
-        if due.record.is_leaf() {
+        if due.record.is_leaf() || wanted && self.request.stop {
             return Ok(());
         }
         match due.sum {

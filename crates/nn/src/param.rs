@@ -6,8 +6,8 @@
 //! model by shared reference. This room knows neither names nor optimizers.
 
 use retrograd_autograd::{Differentiate, Leaf, LeafId};
-use retrograd_tensor::hidden;
 use retrograd_tensor::{Error, ErrorKind, Operand, Tensor, raise};
+use retrograd_tensor::{hidden, replay};
 use std::fmt;
 use std::ops::{Add, Deref, Div, Mul, Neg, Rem, Sub};
 use std::sync::{Mutex, PoisonError};
@@ -177,16 +177,19 @@ impl Buffer {
         std::mem::replace(&mut slot, value.detach())
     }
 
-    /// Replaces the value by `f` of it, under the lock: two updates at once both count. Returns the old value.
+    /// Replaces the value by `f` of it, under the lock: two updates at once both count. Returns the old value. Code
+    /// that `remat` runs again changes nothing and gets what it got the first time.
     ///
     /// # Panics
     /// If `f` changes shape or dtype.
     #[track_caller]
     pub fn update(&self, f: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
-        let mut slot = self.lock();
-        let value = f(&slot).detach();
-        check_fit("Buffer::update", &slot, &value);
-        std::mem::replace(&mut slot, value)
+        replay::value(|| {
+            let mut slot = self.lock();
+            let value = f(&slot).detach();
+            check_fit("Buffer::update", &slot, &value);
+            std::mem::replace(&mut *slot, value)
+        })
     }
 
     /// Whether a state dict may lack this slot.

@@ -1,7 +1,7 @@
 //! What `autograd` and `nn` see of records, and nobody else.
 //!
 //! Reading: id, operation, line, inputs, and take or peek of what was saved. Making: leaves, and marks that cut.
-use crate::op::Spec;
+use crate::op::{Op, Spec};
 use crate::record::{self, Kind};
 pub use crate::record::{Cotangent, Cotangents, Edge, Record};
 use crate::tensor::Tensor;
@@ -29,6 +29,10 @@ impl Leaf {
     }
 }
 
+/// Whether operations on tracked tensors write records on this thread.
+pub fn recording() -> bool {
+    crate::mode::recording()
+}
 /// The tensor's place on the tape, cut ones included.
 pub fn edge(t: &Tensor) -> Option<&Edge> {
     t.edge.as_ref()
@@ -45,6 +49,21 @@ pub fn cut(t: &Tensor, op: &'static str, why: &'static str, at: &'static Locatio
 /// The same value at another place on the tape.
 pub fn with_edge(t: &Tensor, edge: Option<Edge>) -> Tensor {
     Tensor { value: t.value.clone(), edge, label: t.label.clone() }
+}
+/// The value of `y` as the result of `op` over operands at these places of the tape. Its rule may read `inputs`, if
+/// they are given: the operands themselves, as plain tensors.
+pub fn ruled(
+    y: &Tensor,
+    op: Box<dyn Op>,
+    edges: &[Option<Edge>],
+    inputs: &[Tensor],
+    at: &'static Location<'static>,
+) -> Tensor {
+    let spec =
+        |e: &Option<Edge>| e.as_ref().and_then(|e| e.record.spec().cloned()).unwrap_or_else(|| y.spec());
+    let specs = edges.iter().map(spec).collect();
+    let record = record::op(op, false, edges.into(), inputs, std::slice::from_ref(&y.value), specs, at);
+    with_edge(y, Some(Edge { record, out: 0 }))
 }
 /// The identity of the tensor's value, shared by its handles.
 pub fn value_id(t: &Tensor) -> u64 {

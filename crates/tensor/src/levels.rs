@@ -7,7 +7,7 @@
 //! plain operations. A cotangent may carry labels of its own, of levels that its record does not vary under; rules
 //! are tensor code, so that needs nothing.
 //!
-//! [`Lift`] gives a tensor an axis that it does not vary along. While the level is open its rule labels the
+//! `Lift` gives a tensor an axis that it does not vary along. While the level is open its rule labels the
 //! cotangent (a gradient for each example); afterwards it sums.
 use crate::apply;
 use crate::error::{Error, ErrorKind, raise};
@@ -134,8 +134,17 @@ pub fn of(t: &Tensor) -> (Levels, SmallVec<[usize; 2]>) {
     (levels, sizes)
 }
 
+/// All levels of these tensors with their sizes.
+pub fn union(x: &[&Tensor]) -> (Levels, SmallVec<[usize; 2]>) {
+    all_of(x.iter().copied()).into_iter().unzip()
+}
+/// `t`, varying under all of `levels`.
+#[track_caller]
+pub fn vary(t: &Tensor, levels: &[u64], sizes: &[usize]) -> Tensor {
+    hide(&show(t, levels, sizes), levels)
+}
 /// All levels of the operands, with their sizes.
-fn union<'a>(x: impl Iterator<Item = &'a Tensor>) -> SmallVec<[(u64, usize); 2]> {
+fn all_of<'a>(x: impl Iterator<Item = &'a Tensor>) -> SmallVec<[(u64, usize); 2]> {
     let mut all: SmallVec<[(u64, usize); 2]> = SmallVec::new();
     for t in x {
         for (&level, &size) in t.levels().iter().zip(t.value.shape.iter()) {
@@ -217,7 +226,7 @@ pub(crate) fn map(
     at: &'static Location<'static>,
 ) -> Result<Tensor, Error> {
     let tensors = || x.iter().filter_map(|o| if let Operand::Tensor(t) = o { Some(t) } else { None });
-    let all = union(tensors());
+    let all = all_of(tensors());
     let rank = tensors().map(Tensor::rank).max().unwrap_or(0);
     let plain = |o: &Operand| match o {
         Operand::Tensor(t) => Operand::Tensor(align(t, &all, rank, false)),
@@ -230,7 +239,7 @@ pub(crate) fn map(
 /// A structural operation of which an operand is labelled.
 #[track_caller]
 pub(crate) fn op(op: impl Op, x: &[&Tensor]) -> Outputs {
-    let all = union(x.iter().copied());
+    let all = all_of(x.iter().copied());
     let sizes: SmallVec<[usize; 2]> = all.iter().map(|l| l.1).collect();
     let levels: Levels = all.iter().map(|l| l.0).collect();
     let varies = |t: &Tensor| t.label.is_some() || crate::hidden::is_tracked(t);

@@ -33,6 +33,8 @@ mod operand;
 mod ops;
 mod plan;
 mod record;
+#[doc(hidden)]
+pub mod replay;
 mod rng;
 mod scalar;
 pub mod shape;

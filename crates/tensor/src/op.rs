@@ -28,6 +28,33 @@ impl Spec {
         Spec { shape: shape.into(), dtype }
     }
 }
+/// Runs an operation of one's own: checked, recorded and differentiated as the built-in ones are.
+///
+/// ```
+/// use retrograd_tensor::op::{Kernel, Op, Spec, Specs, apply};
+/// use retrograd_tensor::{Context, Cotangents, Error, Tensor, call::Call};
+/// #[derive(Debug)]
+/// struct Twice;
+/// impl Op for Twice {
+///     fn name(&self) -> &'static str { "twice" }
+///     fn infer(&self, x: &[Spec]) -> Result<Specs, Error> { Ok([x[0].clone()].into()) }
+///     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
+///         Kernel::Call(Call::new("twice", |x, out| {
+///             out[0].data::<f32>().iter_mut().zip(&*x[0].dense()).for_each(|(y, x)| *y = 2.0 * x);
+///         }))
+///     }
+///     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents { [(g * 2.0).into()].into_iter().collect() }
+/// }
+/// assert_eq!(apply(Twice, &[&Tensor::from([1.0f32, 2.0])])[0].to_vec::<f32>(), [2.0, 4.0]);
+/// ```
+///
+/// # Panics
+/// If `infer` refuses the operands.
+#[track_caller]
+pub fn apply(op: impl Op, x: &[&Tensor]) -> Outputs {
+    crate::apply::op_n(op, x)
+}
+
 /// One spec per output.
 pub type Specs = SmallVec<[Spec; 1]>;
 /// One tensor per output.

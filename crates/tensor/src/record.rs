@@ -220,10 +220,14 @@ impl fmt::Debug for Edge {
     }
 }
 
+/// The bit of operand `i`; none beyond the 64th, which only rules without saved operands have.
+fn bit(i: usize) -> u64 {
+    1_u64.checked_shl(i as u32).unwrap_or(0)
+}
 /// Edges of an operation's operands, if gradients are to reach any of them.
 pub(crate) fn tracked(edges: &[Option<Edge>]) -> u64 {
     let reached = |e: &Option<Edge>| e.as_ref().is_some_and(|e| e.record.is_tracked());
-    edges.iter().enumerate().fold(0, |m, (i, e)| m | u64::from(reached(e)) << i)
+    edges.iter().enumerate().fold(0, |m, (i, e)| m | if reached(e) { bit(i) } else { 0 })
 }
 fn leaves(edges: &[Option<Edge>]) -> u64 {
     edges.iter().flatten().fold(0, |m, e| m | e.record.leaves)
@@ -359,9 +363,13 @@ impl Context<'_> {
         let edge = Edge { record: self.record.clone(), out: i as u32 };
         Tensor { value: saved.hold(), edge: mode::recording().then_some(edge), label: None }
     }
+    /// How many operands the operation had.
+    pub fn operands(&self) -> usize {
+        self.edges.len()
+    }
     /// Whether the cotangent of operand `i` is asked for.
     pub fn needs(&self, i: usize) -> bool {
-        self.needs >> i & 1 == 1
+        i >= 64 || self.needs >> i & 1 == 1
     }
     /// Shape and dtype of operand `i`.
     pub fn spec(&self, i: usize) -> &Spec {
@@ -406,7 +414,7 @@ fn run(
     wanted: &dyn Fn(&Edge) -> bool,
 ) -> Cotangents {
     let need = |e: &Option<Edge>| e.as_ref().is_some_and(|e| e.record.is_tracked() && wanted(e));
-    let needs = edges.iter().enumerate().fold(0, |m, (i, e)| m | u64::from(need(e)) << i);
+    let needs = edges.iter().enumerate().fold(0, |m, (i, e)| m | if need(e) { bit(i) } else { 0 });
     match rule {
         Rule::Map(m) => m.run(record, edges, needs, g),
         Rule::Op(o) => o.op.vjp(&Context { record, edges, needs, rule: o }, g),

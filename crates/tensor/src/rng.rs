@@ -64,7 +64,7 @@ impl Rng {
         let [low, high, ..] = philox(key, u64::MAX, counter).map(u64::from);
         Rng::new(low | high << 32)
     }
-    /// Takes the counters of a draw of `n` elements; gives the state before, which is the key of the keyed draws
+    /// Takes the counters of a draw of `n` elements (those of the first run, when `remat` runs code again); gives the state before, which is the key of the keyed draws
     /// such as [`Tensor::rand_at`](crate::Tensor::rand_at).
     ///
     /// ```
@@ -74,9 +74,11 @@ impl Rng {
     /// assert_eq!(Tensor::rand([5], &mut rng), Tensor::rand_at([5], key));
     /// ```
     pub fn reserve(&mut self, n: u64) -> (u64, u64) {
-        let state = self.state();
-        self.counter = self.counter.wrapping_add(n);
-        state
+        crate::replay::value(|| {
+            let state = self.state();
+            self.counter = self.counter.wrapping_add(n);
+            state
+        })
     }
     /// The stream of block `block` of a draw that reserved its counters at `state`.
     pub(crate) fn block((key, counter): (u64, u64), block: u64) -> Stream {

@@ -1,0 +1,142 @@
+//! Rules of one's own: taps, replaced gradients, results computed again, and the check of gradients itself.
+
+use retrograd::prelude::*;
+use retrograd::{Tap, gradcheck, gradgradcheck, remat, vmap, with_vjp};
+use std::sync::{Arc, Mutex};
+
+fn seeded(shape: impl IntoShape, seed: u64) -> Tensor {
+    F64.randn(shape, &mut Rng::new(seed))
+}
+fn bits(t: &Tensor) -> Vec<u64> {
+    t.to_vec::<f64>().into_iter().map(f64::to_bits).collect()
+}
+
+#[test]
+fn remat_gives_the_same_bits_and_keeps_less() {
+    let (x, w) = (seeded([64, 64], 1).tracked(), seeded([64, 64], 2).tracked());
+    let layers = |x: &Tensor, w: &Tensor| (0..8).fold(x.clone(), |h, _| h.matmul(w).tanh() * 0.9 + x);
+    let captured = w.clone();
+    let block = move |x: &[Tensor]| layers(&x[0], &captured);
+    let plain = layers(&x, &w);
+    let again = remat(block, &[&x]);
+    let saved = |y: &Tensor| Tape::of(y).saved_bytes();
+    assert_eq!(saved(&again.sum(())), 0);
+    assert!(saved(&plain.sum(())) > 8 * 64 * 64 * 8);
+    let (a, b) = ((&plain * &plain).sum(()).backward(), (&again * &again).sum(()).backward());
+    assert_eq!(bits(&a[&x]), bits(&b[&x]));
+    assert_eq!(bits(&a[&w]), bits(&b[&w]));
+}
+
+#[test]
+fn remat_repeats_random_draws_and_nests() {
+    let x = seeded([50], 3).tracked();
+    let noisy = |rng: &Mutex<Rng>, x: &Tensor| {
+        let mut rng = rng.lock().unwrap();
+        let noise = F64.rand([50], &mut rng);
+        (x.dropout(0.5, rng.reserve(50)) * noise).sin()
+    };
+    let (rng, twin) = (Arc::new(Mutex::new(Rng::new(9))), Mutex::new(Rng::new(9)));
+    let shared = rng.clone();
+    let inner = move |x: &[Tensor]| {
+        let (rng, x) = (shared.clone(), x[0].exp());
+        remat(move |x| noisy(&rng, &x[0]) * 2.0, &[&x]) + noisy(&shared, &x)
+    };
+    let again = remat(inner, &[&x]);
+    let plain = {
+        let x = x.exp();
+        noisy(&twin, &x) * 2.0 + noisy(&twin, &x)
+    };
+    let state = rng.lock().unwrap().state();
+    let (a, b) = (plain.sum(()).backward(), again.sum(()).backward());
+    assert_eq!(bits(&a[&x]), bits(&b[&x]));
+    assert_eq!(rng.lock().unwrap().state(), state, "running again draws nothing new");
+}
+
+#[test]
+fn remat_is_differentiable_again_and_under_vmap() {
+    let f = |x: &[Tensor]| remat(|x| (&x[0] * &x[1]).tanh(), &[&x[0].exp(), &x[1]]);
+    let (x, y) = (seeded([4], 4), seeded([4], 5));
+    gradcheck(f, &[&x, &y]).unwrap();
+    gradgradcheck(f, &[&x, &y]).unwrap();
+    let w = seeded([3], 6).tracked();
+    let each = |row: &Tensor| {
+        let w = w.clone();
+        remat(move |x| (&x[0] * &w).sin().sum(()), &[row])
+    };
+    let rows = seeded([5, 3], 7);
+    let inside = vmap(|r| grad(&each(&r[0]), &[&w]).swap_remove(0), &[&rows]);
+    let outside = grad(&vmap(|r| each(&r[0]), &[&rows]).sum(()), &[&w]).swap_remove(0);
+    for i in 0..5 {
+        let one = grad(&each(&rows.select(0, i)), &[&w]).swap_remove(0);
+        assert!((inside.select(0, i) - one).abs().amax(()).item() < 1e-12);
+    }
+    assert!((inside.sum(0) - outside).abs().amax(()).item() < 1e-12);
+}
+
+#[test]
+fn taps_see_and_replace() {
+    let seen = Arc::new(Mutex::new(vec![]));
+    let x = Tensor::from([1.0f64, 2.0]).tracked();
+    let note = seen.clone();
+    let h = (&x * 3.0).tap(move |g| note.lock().unwrap().extend(g.to_vec::<f64>()));
+    let y = (&h * &h).sum(()) + h.sum(());
+    assert_eq!(y.backward()[&x].to_vec::<f64>(), [21.0, 39.0]);
+    assert_eq!(*seen.lock().unwrap(), [7.0, 13.0], "once, when everything is added up");
+    let each = vmap(
+        |x| {
+            let x = x[0].tracked();
+            let y = (&x * &x).tap(|g| g * 10.0).sum(());
+            y.backward()[&x].clone()
+        },
+        &[&seeded([3, 2], 8)],
+    );
+    assert!((each - seeded([3, 2], 8) * 20.0).abs().amax(()).item() < 1e-12);
+    let wrong = attempt(|| x.tap(|g| g.sum(())).sum(()).backward()).unwrap_err().to_string();
+    assert!(wrong.contains("the answer is f64 []") && wrong.contains("rules.rs"), "{wrong}");
+}
+
+#[test]
+fn rules_replace_gradients_of_any_order_and_under_vmap() {
+    // x / y with a rule written out: differentiable again, since it is tensor code.
+    let quotient = |x: &[Tensor]| {
+        with_vjp(&[&x[0], &x[1]], |x| &x[0] / &x[1], |x, y, g| vec![g / &x[1], -(g * y / &x[1])])
+    };
+    let (x, y) = (seeded([3], 9), seeded([3], 10).abs() + 1.0);
+    gradcheck(quotient, &[&x, &y]).unwrap();
+    gradgradcheck(quotient, &[&x, &y]).unwrap();
+    let w = (seeded([3], 11).abs() + 1.0).tracked();
+    let rows = seeded([4, 3], 12);
+    let inside =
+        vmap(|r| grad(&quotient(&[r[0].clone(), w.clone()]).sum(()), &[&w]).swap_remove(0), &[&rows]);
+    let want = -&rows / (w.detach() * w.detach());
+    assert!((inside - &want).abs().amax(()).item() < 1e-12);
+    let outside = grad(&vmap(|r| quotient(&[r[0].clone(), w.clone()]).sum(()), &[&rows]).sum(()), &[&w]);
+    assert!((&outside[0] - want.sum(0)).abs().amax(()).item() < 1e-12);
+    let few = attempt(|| with_vjp(&[&w], |x| x[0].clone(), |_, _, _| vec![]).sum(()).backward());
+    assert!(few.unwrap_err().to_string().contains("0 cotangents for 1 operands"));
+}
+
+#[test]
+fn wrong_gradients_are_found() {
+    let x = seeded([3], 13);
+    let message = |f: fn(&[Tensor]) -> Tensor| gradcheck(f, &[&x]).unwrap_err().to_string();
+    assert!(message(|x| &x[0] * x[0].detach()).contains("output [0] by element [0]"));
+    assert!(message(|x| x[0].detach() * 1.0).contains("output [0] by element [0]"));
+    let large = seeded([80, 80], 14);
+    let cut = gradcheck(|x| &x[0] * x[0].detach(), &[&large]).unwrap_err().to_string();
+    assert!(cut.contains("random direction"), "{cut}");
+    gradcheck(|x| x[0].tanh().matmul(&x[0]), &[&large]).unwrap();
+    // The first order right, the second wrong.
+    let half = |x: &[Tensor]| with_vjp(&[&x[0]], |x| &x[0] * &x[0], |x, _, g| vec![g * x[0].detach() * 2.0]);
+    gradcheck(half, &[&x]).unwrap();
+    assert!(gradgradcheck(half, &[&x]).is_err());
+    let single = Tensor::from([1.0f32]);
+    assert!(gradcheck(|x| x[0].exp(), &[&single]).unwrap_err().to_string().contains("need f64"));
+}
+
+retrograd::gradcheck_test!(
+    a_line_makes_a_test,
+    |x| (&x[0] * &x[1]).softplus().matmul(x[1].exp()),
+    [2, 3],
+    [3]
+);
