@@ -135,6 +135,7 @@ const STATE: &[(&str, &str)] = &[
     ("crates/tensor/src/mode.rs", "recording and eager mode of a thread"),
     ("crates/tensor/src/replay.rs", "the runs of a thread that are noted or repeated"),
     ("crates/tensor/src/scalar.rs", "the open trace of a thread, the known expressions"),
+    ("crates/tensor/src/watch.rs", "the NaN recorder of a thread"),
     ("crates/tensor/src/value.rs", "the counter of ids, the owed reductions of a thread"),
 ];
 

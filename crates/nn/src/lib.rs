@@ -36,6 +36,7 @@
 //! | [`layers`], [`init`] | structs with parameters; their initial values |
 //! | [`functional`] | composites that only networks use: [`Functional`], the [`Losses`] |
 //! | [`optim`] | optimizers and gradient clipping |
+//! | [`mod@audit`] | what a backward pass gave each parameter |
 //! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the progress line, accuracy, curves |
 //!
 //! This crate calls public methods of tensors and of the tape; it knows no kernel, no buffer and no record.
@@ -46,6 +47,7 @@
 // `#[derive(Module)]` names the facade; inside this crate that is the crate itself.
 extern crate self as retrograd;
 
+pub mod audit;
 pub mod chart;
 pub mod data;
 pub mod functional;
@@ -57,6 +59,7 @@ pub mod optim;
 pub mod param;
 pub mod train;
 
+pub use audit::{Audit, audit};
 pub use functional::loss::{
     Bce, BceWithLogits, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, Nll, PoissonNll,
     Reduction, SmoothL1, TripletMargin,
@@ -83,6 +86,7 @@ pub mod derive_support {
 
 /// What a program that trains a network usually needs; part of the facade's prelude.
 pub mod prelude {
+    pub use crate::audit::audit;
     pub use crate::chart::{Chart, save_svg};
     pub use crate::data::{self, Dataset, Split};
     pub use crate::functional::loss::{

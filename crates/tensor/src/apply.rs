@@ -20,6 +20,7 @@ use crate::scalar::Expr;
 use crate::shape::{self, Shape};
 use crate::tensor::Tensor;
 use crate::value::{Arg, Held, Kind, Over, ROW_MAX, Value, View};
+use crate::watch;
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
 use std::panic::Location;
@@ -69,6 +70,9 @@ pub(crate) fn try_expr(
     let (compute, shape) = infer(expr, x)?;
     if x.iter().any(|o| matches!(o, Operand::Tensor(Tensor { label: Some(_), .. }))) {
         return levels::map(expr, out, x, at);
+    }
+    if watch::on() {
+        return watch::map(expr, out, x, at);
     }
     if !compute.is_float() {
         check_integers(expr, x, compute)?;
@@ -265,6 +269,9 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     let out = op.infer(&specs).or_raise();
     if x.iter().any(|t| t.label.is_some()) {
         return levels::op(op, x);
+    }
+    if watch::on() {
+        return watch::op(op, x, at).or_raise();
     }
     let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
     let kernel = op.kernel(&specs, &out);

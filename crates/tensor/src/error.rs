@@ -72,6 +72,13 @@ impl Error {
         self.location
     }
 
+    /// The same error, placed at this line.
+    #[must_use]
+    pub(crate) fn at(mut self, place: &'static Location<'static>) -> Error {
+        self.location = Some(place);
+        self
+    }
+
     /// The same error, placed at the caller's line unless it has a place already.
     #[track_caller]
     #[must_use]

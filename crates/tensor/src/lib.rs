@@ -12,6 +12,7 @@ mod cell;
 mod construct;
 mod cpu;
 mod dtype;
+mod dual;
 mod elementwise;
 pub mod entry;
 mod error;
@@ -37,9 +38,11 @@ mod record;
 pub mod replay;
 mod rng;
 mod scalar;
+mod scalar_fn;
 pub mod shape;
 mod tensor;
 mod value;
+mod watch;
 
 pub use cpu::pool::with_threads;
 pub use dtype::{BF16, Bool, DType, Element, F16, F32, F64, I32, I64, Number, U8};
@@ -64,8 +67,10 @@ pub use ops::scatter_reduce::Reduce;
 pub use record::{Context, Cotangent, Cotangents};
 pub use rng::Rng;
 pub use scalar::Scalar;
+pub use scalar_fn::{Real, ScalarFn};
 pub use shape::{IntoAxes, IntoDims, IntoShape, Shape};
 pub use tensor::Tensor;
+pub use watch::find_nan;
 
 /// What tests read of the table.
 #[doc(hidden)]

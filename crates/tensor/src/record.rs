@@ -10,6 +10,7 @@ use crate::scalar::{Derivative, Expr};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::value::{Arg, Held, Saved};
+use crate::watch;
 use smallvec::SmallVec;
 use std::fmt;
 use std::panic::Location;
@@ -415,10 +416,11 @@ fn run(
 ) -> Cotangents {
     let need = |e: &Option<Edge>| e.as_ref().is_some_and(|e| e.record.is_tracked() && wanted(e));
     let needs = edges.iter().enumerate().fold(0, |m, (i, e)| m | if need(e) { bit(i) } else { 0 });
-    match rule {
+    let run = || match rule {
         Rule::Map(m) => m.run(record, edges, needs, g),
         Rule::Op(o) => o.op.vjp(&Context { record, edges, needs, rule: o }, g),
-    }
+    };
+    if watch::on() { watch::within_rule(record.name, record.at, run) } else { run() }
 }
 impl MapRule {
     fn run(&self, record: &Arc<Record>, edges: &[Option<Edge>], needs: u64, g: &Tensor) -> Cotangents {
