@@ -1,4 +1,6 @@
 //! Automatic differentiation over lazily fused tensors: the facade of the retrograd crates.
+//!
+#![doc = include_str!("../../../README.md")]
 #![forbid(unsafe_code)]
 
 pub use retrograd_autograd::*;
