@@ -129,3 +129,17 @@ fn wrong_calls_say_what_is_right() {
     let scalar = message(&|| drop(vmap(|x| x[0].clone(), &[&F64.ones(())])));
     assert!(scalar.contains("has no axis 0"), "{scalar}");
 }
+
+#[test]
+fn a_loss_over_labels_is_mapped_and_checks_all_of_them() {
+    let (model, x) = (Linear::new(4, 3, &mut Rng::new(0)), Tensor::randn([5, 4], &mut Rng::new(1)));
+    let loss = |e: &[Tensor]| model.forward(&e[0].unsqueeze(0)).cross_entropy(&e[1].unsqueeze(0));
+    let y = Tensor::from([0i64, 2, 1, 2, 0]);
+    let each = vmap(|e| grad(&loss(e), &[&model.weight]).swap_remove(0), &[&x, &y]);
+    for i in 0..5 {
+        let one = grad(&loss(&[x.select(0, i), y.select(0, i)]), &[&model.weight]);
+        assert!((each.select(0, i) - &one[0]).abs().amax(()).item() < 1e-6);
+    }
+    let wrong = attempt(|| vmap(loss, &[&x, &Tensor::from([0i64, 2, 3, 2, 0])])).unwrap_err().to_string();
+    assert!(wrong.contains("label out of range: 3 at position 2"), "{wrong}");
+}

@@ -28,6 +28,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         train(model, sgd, normal([64, 64]), 10)
     }),
     ("hvp_mlp", hvp_mlp),
+    ("per_example_grads_mlp", per_example_grads),
     ("infer_mlp_b1", || {
         let (model, x) = (Stack::new(&[784, 512, 512, 10], Act::Relu), normal([1, 784]));
         Box::new(move || {
@@ -116,6 +117,20 @@ fn train(
         let grads = loss.backward();
         optimizer.step(&mut model, &grads).expect("every parameter has a gradient");
         std::hint::black_box(loss.item());
+    })
+}
+fn per_example_grads() -> Step {
+    let model = Stack::new(&[64, 64, 10], Act::Relu);
+    let (x, y) = (normal([64, 64]), labels(10, 64));
+    Box::new(move || {
+        let params: Vec<&Tensor> = model.parameters().into_iter().map(|p| &**p).collect();
+        let one = |e: &[Tensor]| {
+            let loss = model.forward(&e[0].unsqueeze(0)).cross_entropy(&e[1].unsqueeze(0));
+            grad(&loss, &params)
+        };
+        let all = vmap_axes(one, &[(&x, Some(0)), (&y, Some(0))]);
+        force_all(&all.iter().collect::<Vec<_>>());
+        std::hint::black_box(&all);
     })
 }
 fn hvp_mlp() -> Step {

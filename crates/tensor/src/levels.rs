@@ -69,7 +69,7 @@ impl Tensor {
         self.label.as_ref().map_or(&[], |l| &l.levels)
     }
     /// The tensor with its leading axes.
-    fn bare(&self) -> Tensor {
+    pub(crate) fn bare(&self) -> Tensor {
         Tensor { value: self.value.clone(), edge: self.edge.clone(), label: None }
     }
     /// Panics if this tensor stands for many.

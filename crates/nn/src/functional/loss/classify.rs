@@ -4,6 +4,7 @@
 //! with log-softmax, so the whole loss is one pass over the logits and none of its intermediates exists.
 
 use super::{Bce, BceWithLogits, CrossEntropy, KlDiv, Nll, Reduction, check_option, check_same_shape};
+use retrograd_tensor::hidden;
 use retrograd_tensor::{Error, ErrorKind, I64, Tensor, raise};
 
 #[track_caller]
@@ -142,7 +143,8 @@ fn check_labels(op: &'static str, x: &Tensor, labels: &Tensor, classes: &Classes
         raise(Error::new(op, ErrorKind::Shape, detail));
     }
     let mut some_ignored = false;
-    for (position, label) in labels.cast(I64).to_vec::<i64>().into_iter().enumerate() {
+    let all = hidden::for_all_examples(labels).cast(I64);
+    for (position, label) in all.to_vec::<i64>().into_iter().enumerate() {
         let is_class = usize::try_from(label).is_ok_and(|label| label < classes.count);
         some_ignored |= label == ignored;
         if !is_class && label != ignored {
