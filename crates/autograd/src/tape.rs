@@ -6,6 +6,8 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+mod page;
+
 /// One operation of a [`Tape`].
 #[derive(Clone, Debug)]
 pub struct Line {
