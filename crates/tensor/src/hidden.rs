@@ -29,10 +29,6 @@ impl Leaf {
     }
 }
 
-/// Inside `vmap`, the elements for all examples: for checks that go through elements and give none of them back.
-pub fn for_all_examples(t: &Tensor) -> Tensor {
-    t.bare()
-}
 /// Whether operations on tracked tensors write records on this thread.
 pub fn recording() -> bool {
     crate::mode::recording()

@@ -68,8 +68,18 @@ impl Tensor {
     pub(crate) fn levels(&self) -> &[u64] {
         self.label.as_ref().map_or(&[], |l| &l.levels)
     }
+    /// Inside `vmap`, the elements for all examples, examples along the first axes; elsewhere this tensor. For code that
+    /// checks elements, as a loss checks its labels, and gives none of them back.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1i64, 2]).of_all_examples().to_vec::<i64>(), [1, 2]);
+    /// ```
+    pub fn of_all_examples(&self) -> Tensor {
+        self.bare()
+    }
     /// The tensor with its leading axes.
-    pub(crate) fn bare(&self) -> Tensor {
+    fn bare(&self) -> Tensor {
         Tensor { value: self.value.clone(), edge: self.edge.clone(), label: None }
     }
     /// Panics if this tensor stands for many.
