@@ -29,8 +29,7 @@ use retrograd::testing::{Entry, entries};
 use crate::case::{Case, Family};
 
 /// The families every operator of which must be in the table.
-const COMPLETE: [&str; 7] = ["unary", "binary", "reduce", "shape", "matmul", "linalg", "loss"];
-const COMPLETE: [&str; 7] = ["unary", "binary", "reduce", "shape", "matmul", "nn", "loss"];
+const COMPLETE: [&str; 9] = ["unary", "binary", "reduce", "shape", "matmul", "linalg", "conv", "nn", "loss"];
 
 /// What was run of a family.
 #[derive(Default)]

@@ -51,10 +51,10 @@ pub use index::Index;
 pub use map::{Formula, map_n, map_n_out};
 pub use mode::{eager, enable_grad, no_grad};
 pub use operand::Operand;
+pub use ops::conv::{Conv, IntoPadding, Padding};
+pub use ops::count::Unique;
 #[cfg(feature = "fft")]
 pub use ops::fft::FftNorm;
-pub use ops::count::Unique;
-pub use ops::conv::{Conv, IntoPadding, Padding};
 pub use ops::join::{cat, meshgrid, stack, where_};
 #[cfg(feature = "linalg")]
 pub use ops::linalg::norm::MatrixNorm;

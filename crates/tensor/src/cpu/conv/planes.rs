@@ -40,7 +40,7 @@ impl Planes {
                 match self.step[2] {
                     1 => row.copy_from_slice(&source[from..][..row.len()]),
                     step => {
-                        row.iter_mut().zip(source[from..].iter().step_by(step)).for_each(|(to, &x)| *to = x)
+                        row.iter_mut().zip(source[from..].iter().step_by(step)).for_each(|(to, &x)| *to = x);
                     }
                 }
             }
