@@ -23,16 +23,25 @@ pub(crate) fn convolution(made: Part, sizes: Sizes) -> Call {
         match out.dtype() {
             F32 => typed::<f32>(made, &sizes, a, b, out),
             F64 => typed::<f64>(made, &sizes, a, b, out),
-            I64 => typed::<i64>(made, &sizes, a, b, out),
-            I32 => typed::<i32>(made, &sizes, a, b, out),
+            I64 => integers::<i64>(made, &sizes, a, b, out),
+            I32 => integers::<i32>(made, &sizes, a, b, out),
             F16 => halves::<f16>(made, &sizes, a, b, out),
             BF16 => halves::<bf16>(made, &sizes, a, b, out),
-            _ => typed::<u8>(made, &sizes, a, b, out),
+            _ => integers::<u8>(made, &sizes, a, b, out),
         }
     })
 }
 fn typed<T: Element + Product>(made: Part, s: &Sizes, a: &View<'_>, b: &View<'_>, out: &mut ViewMut<'_>) {
     run(made, s, &a.dense::<T>(), &b.dense::<T>(), out.data::<T>());
+}
+/// As [`typed`], without what only gradients need.
+fn integers<T: Element + Product>(made: Part, s: &Sizes, a: &View<'_>, b: &View<'_>, out: &mut ViewMut<'_>) {
+    let (a, b) = (a.dense::<T>(), b.dense::<T>());
+    match made {
+        Part::Image => conv::image(s, &a, &b, out.data()),
+        Part::Out => conv::output(s, &a, &b, out.data()),
+        Part::Weight => unreachable!("integers have no gradients"),
+    }
 }
 /// In `f32`, rounded once.
 fn halves<T: Element>(made: Part, s: &Sizes, a: &View<'_>, b: &View<'_>, out: &mut ViewMut<'_>)

@@ -65,6 +65,12 @@ impl Convolution {
         let given = self.given();
         PARTS.map(|part| given.iter().position(|&p| p == part).map_or(made, |i| &x[i].shape).clone())
     }
+    /// Whether every item is one window, all of it.
+    fn is_one_window(&self, image: &Tensor, weight: &Tensor) -> bool {
+        let Geometry { groups, low, dilation, .. } = &self.geometry;
+        let plain = *groups == 1 && low.iter().all(|&n| n == 0) && dilation.iter().all(|&n| n == 1);
+        plain && self.made == Part::Out && image.shape()[2..] == weight.shape()[2..]
+    }
     fn sizes(&self, x: &[Spec], made: &Shape) -> Sizes {
         let [image, weight, out] = self.shapes(x, made);
         let Geometry { stride, dilation, low, groups } = &self.geometry;

@@ -34,9 +34,13 @@ struct Block {
     first: usize,
     rows: usize,
 }
-/// Cuts `n` channels into blocks of sizes that [`Part::strip`] has for this instruction set.
-fn blocks(n: usize) -> Vec<Block> {
-    let sizes: &[usize] = if isa::vector() == 64 { &[12, 8, 4, 2, 1] } else { &[6, 4, 2, 1] };
+/// Cuts `n` channels into blocks of sizes that [`Part::strips`] has for this type and instruction set.
+fn blocks<T: Product>(n: usize) -> Vec<Block> {
+    let sizes: &[usize] = match isa::vector() {
+        _ if !T::FLOAT => &[2, 1], // they are rare, and each version costs compilation
+        64 => &[12, 8, 4, 2, 1],
+        _ => &[6, 4, 2, 1],
+    };
     let mut blocks = Vec::new();
     let mut first = 0;
     while first < n {
@@ -83,7 +87,7 @@ impl Correlation {
     }
 
     pub(super) fn run<T: Product>(&self, s: &Sizes, source: &[T], weight: &[T], to: &mut [T]) {
-        let (blocks, units) = (blocks(self.outputs), s.batch * s.groups);
+        let (blocks, units) = (blocks::<T>(self.outputs), s.batch * s.groups);
         let lanes = |pass: &Pass| pass.taps.len() * pass.cover.vectors.len() * lanes::<T>();
         let work = units * self.outputs * self.inputs * self.passes.iter().map(lanes).sum::<usize>();
         let wanted = wanted(work);
@@ -158,7 +162,7 @@ struct Part<'a, T> {
 impl<T: Product> Work for Part<'_, T> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn run<I: Isa>(self) {
-        match (I::VECTOR / size_of::<T>()).min(16) {
+        match const { I::VECTOR / size_of::<T>() } {
             2 => self.strips::<I, 2>(),
             4 => self.strips::<I, 4>(),
             8 => self.strips::<I, 8>(),
@@ -180,13 +184,14 @@ impl<T: Product> Part<'_, T> {
                 let panel = &self.panels[first * size..(first + rows) * size];
                 let at = first - begin;
                 match rows {
-                    12 if I::VECTOR == 64 => self.strip::<I, 12, 2, L>(at, panel, vectors.clone()),
-                    8 if I::VECTOR == 64 => self.strip::<I, 8, 2, L>(at, panel, vectors.clone()),
-                    4 if I::VECTOR == 64 => self.strip::<I, 4, 4, L>(at, panel, vectors.clone()),
-                    6 => self.strip::<I, 6, 2, L>(at, panel, vectors.clone()),
-                    4 => self.strip::<I, 4, 2, L>(at, panel, vectors.clone()),
+                    1 => self.strip::<I, 1, 8, L>(at, panel, vectors.clone()),
                     2 => self.strip::<I, 2, 4, L>(at, panel, vectors.clone()),
-                    _ => self.strip::<I, 1, 8, L>(at, panel, vectors.clone()),
+                    _ if const { !T::FLOAT } => unreachable!("`blocks` makes no others"),
+                    12 if const { I::VECTOR == 64 } => self.strip::<I, 12, 2, L>(at, panel, vectors.clone()),
+                    8 if const { I::VECTOR == 64 } => self.strip::<I, 8, 2, L>(at, panel, vectors.clone()),
+                    4 if const { I::VECTOR == 64 } => self.strip::<I, 4, 4, L>(at, panel, vectors.clone()),
+                    6 => self.strip::<I, 6, 2, L>(at, panel, vectors.clone()),
+                    _ => self.strip::<I, 4, 2, L>(at, panel, vectors.clone()),
                 }
             }
         }

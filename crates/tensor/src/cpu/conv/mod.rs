@@ -112,7 +112,8 @@ impl<T: Product> Spare<T> {
 #[inline(always)]
 fn load<T: Product, const N: usize>(from: &[T], at: usize) -> [T; N] {
     debug_assert!(at + N <= from.len(), "planes end in room for a vector");
-    // SAFETY: `Planes::room` leaves a vector's length behind the last place that a tap can reach, and packed operands
-    // are whole vectors.
-    unsafe { from.as_ptr().add(at).cast::<[T; N]>().read_unaligned() }
+    let first = from.as_ptr().wrapping_add(at).cast::<[T; N]>();
+    // SAFETY: `SLACK` elements lie behind the last place of the planes that a tap can reach, and packed operands are
+    // whole vectors.
+    unsafe { first.read_unaligned() }
 }

@@ -37,11 +37,11 @@ impl Planes {
                 let from = (at(0, d) * self.from[1] + at(1, h)) * self.from[2] + at(2, cols.start);
                 let row = (d * self.size[1] + h) * self.size[2];
                 let row = &mut plane[row + cols.start..row + cols.end];
-                match self.step[2] {
-                    1 => row.copy_from_slice(&source[from..][..row.len()]),
-                    step => {
-                        row.iter_mut().zip(source[from..].iter().step_by(step)).for_each(|(to, &x)| *to = x);
-                    }
+                if self.step[2] == 1 {
+                    row.copy_from_slice(&source[from..][..row.len()]);
+                } else {
+                    let apart = source[from..].iter().step_by(self.step[2]);
+                    row.iter_mut().zip(apart).for_each(|(to, &x)| *to = x);
                 }
             }
         }

@@ -123,13 +123,13 @@ struct Part<'a, T> {
 impl<T: Product> Work for Part<'_, T> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn run<I: Isa>(self) {
-        match (I::VECTOR, size_of::<T>()) {
-            (64, 8) => self.all::<I, 8, 1>(),
-            (32, 8) => self.all::<I, 4, 2>(),
-            (_, 8) => self.all::<I, 2, 4>(),
-            (64, _) => self.all::<I, 16, 1>(),
-            (32, _) => self.all::<I, 8, 2>(),
-            _ => self.all::<I, 4, 4>(),
+        match (const { I::VECTOR }, const { size_of::<T>() == 8 }) {
+            (64, true) => self.all::<I, 8, 1>(),
+            (64, false) => self.all::<I, 16, 1>(),
+            (32, true) => self.all::<I, 4, 2>(),
+            (32, false) => self.all::<I, 8, 2>(),
+            (_, true) => self.all::<I, 2, 4>(),
+            (_, false) => self.all::<I, 4, 4>(),
         }
     }
 }
@@ -141,16 +141,17 @@ impl<T: Product> Part<'_, T> {
         while row < self.rows {
             row += match self.rows - row {
                 _ if !self.finite => self.row::<I, 1, 1, H, P, true>(row),
-                4.. if P == 1 => self.row::<I, 4, 6, H, P, false>(row),
-                2.. if P == 1 => self.row::<I, 2, 12, H, P, false>(row),
-                2.. if P == 2 => self.row::<I, 2, 3, H, P, false>(row),
-                _ if P == 4 => self.row::<I, 1, 3, H, P, false>(row),
-                _ => self.row::<I, 1, 6, H, P, false>(row),
+                4.. if const { I::VECTOR == 64 } => self.row::<I, 4, 6, H, P, false>(row),
+                2.. if const { I::VECTOR == 64 } => self.row::<I, 2, 12, H, P, false>(row),
+                4.. => self.row::<I, 2, 5, H, P, false>(row),
+                2.. => self.row::<I, 2, 6, H, P, false>(row),
+                _ => self.row::<I, 1, 12, H, P, false>(row),
             };
         }
     }
 
     /// `R` rows from `row` on, `C` elements of each at a time. Returns `R`.
+    #[expect(clippy::needless_range_loop, reason = "the row indexes sums and results")]
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn row<I: Isa, const R: usize, const C: usize, const H: usize, const P: usize, const MASK: bool>(
         &mut self,
@@ -160,68 +161,68 @@ impl<T: Product> Part<'_, T> {
         for start in (0..length).step_by(C) {
             // The last ones are filled up with sums that are not kept.
             let offsets = array::from_fn(|c| self.job.columns[(start + c).min(length - 1)]);
-            let sums = self.block::<I, R, C, H, P, MASK>(row, offsets);
-            for (r, sums) in sums.into_iter().enumerate() {
+            let mut sums = [[[[T::default(); H]; C]; R]; P];
+            for (p, sums) in sums.iter_mut().enumerate() {
+                *sums = self.block::<I, R, C, H, P, MASK>(row, offsets, p);
+            }
+            for r in 0..R {
                 let to = &mut self.to[(row + r) * length..][start..length.min(start + C)];
-                to.iter_mut().zip(sums).for_each(|(to, sum)| *to = to.plus(sum));
+                for (c, to) in to.iter_mut().enumerate() {
+                    *to = to.plus(halve::<T, H, P>(array::from_fn(|p| sums[p][r][c])));
+                }
             }
         }
         R
     }
 
-    /// `R` rows at `C` columns: the inner loop. With `MASK`, lanes that are no positions of the output are left out;
-    /// without it they are finite elements times zero, which changes no bit.
+    /// Vector `p` of the lanes of the sums in `R` rows and `C` columns: the inner loop. With `MASK`, lanes that are no
+    /// positions of the output are left out; without it they are finite elements times zero, which changes no bit.
     #[cfg_attr(not(debug_assertions), inline(always))]
     fn block<I: Isa, const R: usize, const C: usize, const H: usize, const P: usize, const MASK: bool>(
         &self,
         row: usize,
         offsets: [usize; C],
-    ) -> [[T; C]; R] {
+        p: usize,
+    ) -> [[[T; H]; C]; R] {
         let (item, length) = (self.job.item(), self.job.row());
-        let Cover { vectors, segments, .. } = &self.job.cover;
-        let mut sums = [[[[T::default(); H]; P]; C]; R];
+        let (step, Cover { vectors, segments, .. }) = (self.job.visit * length, &self.job.cover);
+        let mut sums = [[[T::default(); H]; C]; R];
         for i in 0..self.items {
             let (x, g) = (&self.x[i * item..], &self.g[(row * self.job.visit + i) * length..]);
             for (v, vector) in vectors.iter().enumerate() {
-                for p in 0..P {
-                    let at = |r: usize| r * self.job.visit * length + (v * P + p) * H;
-                    let g: [[T; H]; R] = array::from_fn(|r| load(g, at(r)));
-                    for c in 0..C {
-                        let mut x: [T; H] = load(x, vector.start + offsets[c] + p * H);
-                        if MASK {
-                            let wanted = |lane| {
-                                let mut parts = segments[vector.segments.clone()].iter();
-                                parts.any(|part| (part.lane..part.lane + part.count).contains(&lane))
-                            };
-                            x = array::from_fn(|h| if wanted(p * H + h) { x[h] } else { T::default() });
-                        }
-                        for r in 0..R {
-                            for h in 0..H {
-                                sums[r][c][p][h] = I::mul_add(g[r][h], x[h], sums[r][c][p][h]);
-                            }
+                let g: [[T; H]; R] = array::from_fn(|r| load(g, r * step + (v * P + p) * H));
+                for c in 0..C {
+                    let mut x: [T; H] = load(x, vector.start + offsets[c] + p * H);
+                    if MASK {
+                        let wanted = |lane| {
+                            let mut parts = segments[vector.segments.clone()].iter();
+                            parts.any(|part| (part.lane..part.lane + part.count).contains(&lane))
+                        };
+                        x = array::from_fn(|h| if wanted(p * H + h) { x[h] } else { T::default() });
+                    }
+                    for r in 0..R {
+                        for h in 0..H {
+                            sums[r][c][h] = I::mul_add(g[r][h], x[h], sums[r][c][h]);
                         }
                     }
                 }
             }
         }
-        sums.map(|row| row.map(halve))
+        sums
     }
 }
 
 /// The sum of all lanes: the second half added to the first, until one is left.
 #[cfg_attr(not(debug_assertions), inline(always))]
-fn halve<T: Product, const H: usize, const P: usize>(mut lanes: [[T; H]; P]) -> T {
-    let mut parts = P;
-    while parts > 1 {
-        parts /= 2;
-        for p in 0..parts {
-            for h in 0..H {
-                lanes[p][h] = lanes[p][h].plus(lanes[p + parts][h]);
-            }
+fn halve<T: Product, const H: usize, const P: usize>(mut parts: [[T; H]; P]) -> T {
+    let (mut count, mut left) = (P, H);
+    while count > 1 {
+        count /= 2;
+        for p in 0..count {
+            parts[p] = array::from_fn(|h| parts[p][h].plus(parts[p + count][h]));
         }
     }
-    let mut lane = lanes[0];
-    let mut left = H;
+    let mut lane = parts[0];
     while left > 1 {
         left /= 2;
         for h in 0..left {

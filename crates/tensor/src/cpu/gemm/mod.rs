@@ -56,6 +56,8 @@ impl<T> Operand<'_, T> {
 
 /// An element type that [`product`] multiplies: floats, and integers that wrap.
 pub(crate) trait Product: Copy + Default + PartialEq + Send + Sync + 'static {
+    /// Whether there are fractions.
+    const FLOAT: bool = false;
     /// The `gemm` crate's kernel, where it has one.
     #[expect(private_interfaces, reason = "only this module makes or calls kernels")]
     const DENSE: Option<dense::Kernel<Self>> = None;
@@ -70,6 +72,7 @@ pub(crate) trait Product: Copy + Default + PartialEq + Send + Sync + 'static {
 macro_rules! float {
     ($t:ident, $kernel:path) => {
         impl Product for $t {
+            const FLOAT: bool = true;
             #[expect(private_interfaces, reason = "as in the trait")]
             const DENSE: Option<dense::Kernel<Self>> = Some($kernel);
             #[inline(always)]

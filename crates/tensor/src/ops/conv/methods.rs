@@ -152,20 +152,31 @@ fn run(
     let common = dtype::promote(op, x.dtype(), w.dtype()).or_raise();
     let (image, w) = (x.reshaped(shape).cast(common), w.cast(common));
     let op = Convolution { name: op, geometry, made, size };
+    if op.is_one_window(&image, &w) {
+        // As many sums as there are filters, each over a whole item: a product of matrices is made for that.
+        let (items, filters) = (image.shape()[0], w.shape()[0]);
+        let length = w.shape()[1..].iter().product();
+        let y = image.reshaped(&[items, length].into()).linear(w.reshaped(&[filters, length].into()), None);
+        return finish(&op, y.reshaped(&op.shape(&[image.spec(), w.spec()])), bias, x.rank() == shape.rank());
+    }
     let operands = if made == Part::Out { [&image, &w] } else { [&w, &image] };
-    let name = op.name;
-    let mut y = apply::op(op, &operands);
+    let y = apply::op(op.clone(), &operands);
+    finish(&op, y, bias, x.rank() == shape.rank())
+}
+/// Adds the bias; takes the batch axis away unless it was given.
+#[track_caller]
+fn finish(op: &Convolution, mut y: Tensor, bias: Option<&Tensor>, batched: bool) -> Tensor {
     if let Some(bias) = bias {
         let channels = y.shape()[1];
         if *bias.shape() != [channels] {
             let detail = format!("bias does not fit: {} for {channels} channels", bias.shape());
-            raise(Error::new(name, ErrorKind::Shape, format!("{detail}; it must be [{channels}]")));
+            raise(Error::new(op.name, ErrorKind::Shape, format!("{detail}; it must be [{channels}]")));
         }
         let mut to = y.shape().clone();
         to.iter_mut().enumerate().for_each(|(a, size)| *size = if a == 1 { channels } else { 1 });
-        y = y + bias.reshaped(&to);
+        y += bias.reshaped(&to);
     }
-    if x.rank() == shape.rank() { y } else { y.reshaped(&y.shape()[1..].into()) }
+    if batched { y } else { y.reshaped(&y.shape()[1..].into()) }
 }
 
 fn options(a: &Attrs) -> Conv {

@@ -140,14 +140,14 @@ impl Conv {
         if w[2..].contains(&0) {
             return wrong(format!("empty kernel: a weight {w}; its spatial sizes are at least 1"));
         }
-        if self.groups == 0 || w[0] % self.groups != 0 {
+        if self.groups == 0 || !w[0].is_multiple_of(self.groups) {
             let right = format!("its first size must divide into {} groups", self.groups);
             return wrong(format!("groups do not fit: a weight {w}; {right}"));
         }
         Ok((stride, dilation))
     }
     /// The convolution of `x` by `w`.
-    pub(super) fn fit(&self, op: &'static str, x: &Shape, w: &Shape, rank: usize) -> Result<Fitting, Error> {
+    pub(super) fn fit(self, op: &'static str, x: &Shape, w: &Shape, rank: usize) -> Result<Fitting, Error> {
         let (stride, dilation) = self.axes(op, x, w, rank)?;
         let value = |detail: &str| Err(Error::new(op, ErrorKind::Value, detail));
         if self.output_padding.iter().any(|&n| n != 0) {
@@ -185,7 +185,7 @@ impl Conv {
     }
     /// The transposed convolution of `x` by `w`.
     pub(super) fn fit_transposed(
-        &self,
+        self,
         op: &'static str,
         x: &Shape,
         w: &Shape,
