@@ -75,6 +75,7 @@ impl Tensor {
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([1i64, 2]).of_all_examples().to_vec::<i64>(), [1, 2]);
     /// ```
+    #[track_caller]
     pub fn of_all_examples(&self) -> Tensor {
         self.bare()
     }
