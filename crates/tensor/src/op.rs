@@ -40,7 +40,7 @@ impl Spec {
 ///     fn infer(&self, x: &[Spec]) -> Result<Specs, Error> { Ok([x[0].clone()].into()) }
 ///     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
 ///         Kernel::Call(Call::new("twice", |x, out| {
-///             out[0].data::<f32>().iter_mut().zip(&*x[0].dense()).for_each(|(y, x)| *y = 2.0 * x);
+///             out[0].data::<f32>().iter_mut().zip(&*x[0].dense::<f32>()).for_each(|(y, x)| *y = 2.0 * x);
 ///         }))
 ///     }
 ///     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents { [(g * 2.0).into()].into_iter().collect() }
