@@ -329,3 +329,41 @@ fn vmap_is_a_loop_whatever_varies() {
     }
     assert_eq!(retrograd::levels::sliced(), 0);
 }
+
+#[test]
+fn what_does_not_fit_is_refused_in_words() {
+    let (x, w) = (F32.zeros([1, 4, 5, 5]), F32.zeros([6, 2, 3, 3]));
+    let two = || Conv::new().groups(2);
+    let message = |f: &dyn Fn() -> Tensor| match attempt(f) {
+        Ok(y) => panic!("accepted: {y:?}"),
+        Err(error) => error.to_string(),
+    };
+    let calls: [(&dyn Fn() -> Tensor, &str); 13] = [
+        (&|| x.conv1d(&w, None, two()), "conv1d: wrong number of axes: [1, 4, 5, 5]"),
+        (&|| x.conv2d(&w, None, Conv::new()), "conv2d: channels do not fit: [1, 4, 5, 5] has 4"),
+        (&|| x.conv2d(&w, None, two().groups(4)), "conv2d: groups do not fit"),
+        (&|| x.conv2d(&w, None, two().groups(0)), "conv2d: groups do not fit"),
+        (
+            &|| x.conv2d(&w, None, two().dilation(3)),
+            "conv2d: kernel larger than the padded image: a window of 7",
+        ),
+        (&|| x.conv2d(&w, None, two().stride(0)), "conv2d: stride is too small: 0 in [0]; at least 1"),
+        (&|| x.conv2d(&w, None, two().padding([1, -1])), "conv2d: padding is too small: -1"),
+        (&|| x.conv2d(&w, None, two().stride([1, 1, 1])), "conv2d: wrong number of sizes: stride [1, 1, 1]"),
+        (
+            &|| x.conv2d(&w, None, two().stride(2).padding("same")),
+            "conv2d: padding \"same\" with a stride above 1",
+        ),
+        (&|| x.conv2d(&w, None, two().padding("full")), "conv: unknown padding: \"full\""),
+        (&|| x.conv2d(&w, Some(&F32.zeros(5)), two()), "conv2d: bias does not fit: [5] for 6 channels"),
+        (&|| x.conv2d(&w, None, two().output_padding(1)), "conv2d: output_padding given"),
+        (
+            &|| F32.zeros([1, 6, 5, 5]).conv_transpose2d(&w, None, two().output_padding(1)),
+            "conv_transpose2d: output_padding is too large: 1",
+        ),
+    ];
+    for (call, start) in calls {
+        let got = message(call);
+        assert!(got.starts_with(start), "{got}\nshould start with\n{start}");
+    }
+}

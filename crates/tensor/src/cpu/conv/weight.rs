@@ -143,7 +143,6 @@ impl<T: Product> Part<'_, T> {
                 _ if !self.finite => self.row::<I, 1, 1, H, P, true>(row),
                 4.. if const { I::VECTOR == 64 } => self.row::<I, 4, 6, H, P, false>(row),
                 2.. if const { I::VECTOR == 64 } => self.row::<I, 2, 12, H, P, false>(row),
-                4.. => self.row::<I, 2, 5, H, P, false>(row),
                 2.. => self.row::<I, 2, 6, H, P, false>(row),
                 _ => self.row::<I, 1, 12, H, P, false>(row),
             };
