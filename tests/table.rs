@@ -11,9 +11,18 @@ mod rows;
 #[path = "table/spatial.rs"]
 mod spatial;
 
+use retrograd::prelude::*;
 use retrograd::testing::{elementwise, entries};
 use std::collections::BTreeSet;
 use std::path::Path;
+
+/// Whether `got` has these elements up to rounding in f64, NaN being equal to NaN.
+#[track_caller]
+fn near(got: &Tensor, want: &[f64]) {
+    let got = got.to_vec::<f64>();
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 || a.is_nan() && b.is_nan();
+    assert!(got.len() == want.len() && got.iter().zip(want).all(close), "{got:?}; should be {want:?}");
+}
 
 /// The operators that the recorded cases call.
 fn called() -> BTreeSet<String> {

@@ -1,16 +1,11 @@
 //! Searching, counting, quantiles, scattered reductions and short formulas, against PyTorch's numbers, with gradients of
 //! gradients where they have any, and inside `vmap`.
+use super::near;
 use retrograd::prelude::*;
 use retrograd::{Quantile, Reduce};
 
 const NAN: f64 = f64::NAN;
 
-#[track_caller]
-fn near(got: &Tensor, want: &[f64]) {
-    let got = got.to_vec::<f64>();
-    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 || a.is_nan() && b.is_nan();
-    assert!(got.len() == want.len() && got.iter().zip(want).all(close), "{got:?}; should be {want:?}");
-}
 /// The gradient of `f`, and that of a weighted sum of it, against differences.
 #[track_caller]
 fn slopes(x: &Tensor, f: impl Fn(&Tensor) -> Tensor) {

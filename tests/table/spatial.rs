@@ -1,5 +1,6 @@
 //! Pooling, interpolation and patches where no reference case goes: last windows that do not fit, dilation, every way
 //! to interpolate, one to three axes. Numbers are PyTorch's.
+use super::near;
 use retrograd::prelude::*;
 use retrograd::{AvgPool, Interpolation, MaxPool, Patches};
 
@@ -13,12 +14,6 @@ fn plane() -> Tensor {
 }
 fn cube() -> Tensor {
     F64.arange(0, 8, 1).square().reshape([1, 2, 2, 2])
-}
-#[track_caller]
-fn near(got: &Tensor, want: &[f64]) {
-    let got = got.to_vec::<f64>();
-    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 || a.is_nan() && b.is_nan();
-    assert!(got.len() == want.len() && got.iter().zip(want).all(close), "{got:?}; should be {want:?}");
 }
 /// A linear map and the gradient of it are each other's transpose; the gradient's gradient is the map again.
 #[track_caller]

@@ -147,6 +147,12 @@ impl Plan {
     fn numel(&self) -> usize {
         self.sizes.iter().product()
     }
+    /// Complex transforms along the first `count` of the axes.
+    #[track_caller]
+    fn along(&self, op: &'static str, x: Tensor, count: usize, transform: Transform) -> Tensor {
+        let axes = self.axes[..count].iter().zip(&self.sizes);
+        axes.fold(x, |x, (&axis, &n)| along(op, &x, axis, n, transform))
+    }
 }
 /// This tensor with `axis` cut, or filled up by zeros, to `n`.
 #[track_caller]
@@ -207,8 +213,7 @@ fn to_complex(
 ) -> Tensor {
     let plan = Plan::new(op, complex(op, x), s, axes, false);
     let transform = if inverse { Transform::Inverse } else { Transform::Forward };
-    let all = plan.axes.iter().zip(&plan.sizes);
-    let y = all.fold(x.clone(), |x, (&axis, &n)| along(op, &x, axis, n, transform));
+    let y = plan.along(op, x.clone(), plan.axes.len(), transform);
     scaled(y, norm.scale(plan.numel(), inverse))
 }
 /// Real to half a spectrum along the last of the axes, then complex along the others.
@@ -225,8 +230,7 @@ fn to_half(
     let plan = Plan::new(op, x.shape(), s, axes, false);
     let last = plan.axes.len() - 1;
     let y = along(op, x, plan.axes[last], plan.sizes[last], Transform::ToHalf);
-    let rest = plan.axes[..last].iter().zip(&plan.sizes);
-    let y = rest.fold(y, |y, (&axis, &n)| along(op, &y, axis, n, Transform::Forward));
+    let y = plan.along(op, y, last, Transform::Forward);
     scaled(y, scale.scale(plan.numel(), inverse))
 }
 /// Complex along all axes but the last of these, then half a spectrum to real.
@@ -241,8 +245,7 @@ fn from_half(
 ) -> Tensor {
     let plan = Plan::new(op, complex(op, x), s, axes, true);
     let last = plan.axes.len() - 1;
-    let rest = plan.axes[..last].iter().zip(&plan.sizes);
-    let y = rest.fold(x.clone(), |y, (&axis, &n)| along(op, &y, axis, n, Transform::Inverse));
+    let y = plan.along(op, x.clone(), last, Transform::Inverse);
     let y = along(op, &y, plan.axes[last], plan.sizes[last], Transform::FromHalf);
     scaled(y, scale.scale(plan.numel(), inverse))
 }
