@@ -349,11 +349,14 @@ fn view(x: &Held, f: &dyn Fn(&Layout) -> Option<Layout>, out: Spec) -> Held {
         View { buffer: dense.ready_view().buffer.clone(), layout: Some(Box::new(layout)) },
     )
 }
+/// Elements of a reduction's result that cost less to copy than to compute it by a pass of its own.
+const SHORT: usize = 4096;
 fn reshape(x: &Held, shape: Shape) -> Held {
     if x.shape == shape {
         return x.clone();
     }
-    if x.is_pending() && !x.sink {
+    // A short sink is copied rather than forced: it may end the same pass as others that are still to come.
+    if x.is_pending() && (!x.sink || x.numel <= SHORT) {
         return same_value(x.clone(), shape);
     }
     let ready = x.ready_view();

@@ -34,7 +34,7 @@ const SAVED: u64 = 1 << 32;
 
 pub(crate) struct Cell<P, R> {
     counts: AtomicU64,
-    /// 0 when ready, else what computing would cost (see `value`); never becomes non-zero again.
+    /// 0 when ready, else what computing would cost (see `value`); changed under the lock only, and 0 for ever.
     cost: AtomicU64,
     pending: Mutex<Option<P>>,
     ready: OnceLock<R>,
@@ -113,6 +113,10 @@ impl<P, R> Cell<P, R> {
 impl<P, R> Guard<'_, P, R> {
     pub(crate) fn recipe(&self) -> &P {
         self.recipe.as_ref().expect("a guard exists only for a pending cell")
+    }
+    /// What computing this cell costs by now, which is not 0.
+    pub(crate) fn reprice(&self, cost: u64) {
+        self.cell.cost.store(cost, Ordering::Release);
     }
     /// Makes the result visible and hands back the recipe, to be dropped after all locks are released.
     pub(crate) fn publish(&mut self, result: R) -> P {

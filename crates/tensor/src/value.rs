@@ -332,36 +332,52 @@ fn settle_cost(own: u64, size: u64, args: &[Arg], tree: bool) -> u64 {
     let dear =
         |c: Cost| c.instructions > MAX_INSTRUCTIONS || (c.kib > FREE_KIB && c.kib > MAX_READ_RATIO * size);
     loop {
-        let (mut cost, mut worst) = (Cost { instructions: own, kib: 0 }, None::<(u64, &Held)>);
-        for (i, v) in values(args).enumerate() {
-            if values(args).take(i).any(|w| w.is(v)) {
-                continue; // the same operand twice is computed once
-            }
-            let c = v.cell.cost();
-            if c == 0 {
-                cost.kib += v.kib();
-                continue;
-            }
-            cost.instructions += c & u64::from(u32::MAX);
-            cost.kib += c >> 32;
-            if worst.is_none_or(|(w, _)| c > w) {
-                worst = Some((c, v));
-            }
-        }
+        let (mut cost, worst) = summed_cost(own, args);
         // The sum counts what operands share once for each; before anything is forced, count it once.
         if worst.is_some() && dear(cost) && !tree {
             cost = exact_cost(own, args);
         }
         match worst {
             Some((_, v)) if dear(cost) => v.force(),
-            _ => return cost.instructions | cost.kib << 32,
+            _ => return cost.packed(),
         }
+    }
+}
+/// The cost of `own` instructions over `args` and what is below each, and the dearest pending one.
+fn summed_cost(own: u64, args: &[Arg]) -> (Cost, Option<(u64, &Held)>) {
+    let (mut cost, mut worst) = (Cost { instructions: own, kib: 0 }, None::<(u64, &Held)>);
+    for (i, v) in values(args).enumerate() {
+        if values(args).take(i).any(|w| w.is(v)) {
+            continue; // the same operand twice is computed once
+        }
+        let c = v.cell.cost();
+        if c == 0 {
+            cost.kib += v.kib();
+            continue;
+        }
+        cost.instructions += c & u64::from(u32::MAX);
+        cost.kib += c >> 32;
+        if worst.is_none_or(|(w, _)| c > w) {
+            worst = Some((c, v));
+        }
+    }
+    (cost, worst)
+}
+impl Pending {
+    /// What computing this costs now that some of its operands may be ready.
+    pub(crate) fn cost(&self) -> u64 {
+        summed_cost(self.kind.work(), &self.args).0.packed()
     }
 }
 #[derive(Clone, Copy)]
 struct Cost {
     instructions: u64,
     kib: u64,
+}
+impl Cost {
+    fn packed(self) -> u64 {
+        self.instructions | self.kib << 32
+    }
 }
 /// The cost of `own` instructions over `args`, every pending value below counted once.
 fn exact_cost(own: u64, args: &[Arg]) -> Cost {

@@ -71,6 +71,19 @@ pub(crate) unsafe fn fill(d: *mut u8, bits: u64, dtype: DType, n: usize) {
     by_size!(dtype.size(), T => unsafe { std::slice::from_raw_parts_mut(d.cast::<T>(), n).fill(bits as T) });
 }
 
+/// Asks for the cache line at `p`, which may be any address.
+#[inline(always)]
+pub(crate) fn prefetch(p: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing and cannot fault.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = p;
+}
+
 /// The bits of one element, zero-extended.
 ///
 /// # Safety

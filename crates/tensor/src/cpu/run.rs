@@ -15,6 +15,10 @@ use std::cell::Cell;
 const BLOCK: usize = 512;
 /// Element-steps below which another thread does not pay.
 const SERIAL: usize = 1 << 15;
+/// Bytes of operands and results that lie near the processor in any case.
+const NEAR: usize = 1 << 20;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// How the elements of a program are cut into blocks.
 struct Walk {
@@ -157,11 +161,34 @@ struct Moving {
     level: Level,
 }
 
+/// The next block's memory, asked for bit by bit while this one is computed: the loops of one step are too short for
+/// the processor to look past them, so each would wait for its first reads and writes.
+struct Ahead<'a> {
+    moving: &'a [Moving],
+    at: &'a [*mut u8],
+    /// Elements of a block.
+    len: usize,
+}
+impl Ahead<'_> {
+    /// The share that goes with step `i` of `steps`.
+    fn fetch(&self, i: usize, steps: usize) {
+        for m in self.moving.iter().filter(|m| m.level == Level::Full) {
+            let lines = self.len * m.size / LINE;
+            let next = self.at[m.val as usize].wrapping_add(self.len * m.size);
+            for k in i * lines / steps..(i + 1) * lines / steps {
+                load::prefetch(next.wrapping_add(k * LINE));
+            }
+        }
+    }
+}
 impl Run<'_> {
     fn task(&self, from: usize, to: usize) {
         let register = (self.walk.block.min(self.bound.space.n) * self.code.width).next_multiple_of(64);
         with_scratch(register * self.code.slots as usize, |scratch| {
             let (mut at, moving) = self.places(scratch, register);
+            let full = moving.iter().filter(|m| m.level == Level::Full);
+            let far =
+                self.code.steps.len() > 1 && full.map(|m| m.size * self.bound.space.n).sum::<usize>() > NEAR;
             for b in from..to {
                 let (start, len) = self.walk.at(b);
                 let (row, rows) =
@@ -170,7 +197,8 @@ impl Run<'_> {
                     let first = if m.level == Level::Row { row } else { start };
                     at[m.val as usize] = m.base.wrapping_add(first * m.size);
                 }
-                self.block(&Block { at: &at, start, len, row, rows });
+                let ahead = Ahead { moving: &moving, at: &at, len };
+                self.block(&Block { at: &at, start, len, row, rows }, far.then_some(&ahead));
             }
         });
     }
@@ -205,10 +233,14 @@ impl Run<'_> {
         }
         (at, moving)
     }
-    fn block(&self, b: &Block<'_>) {
+    fn block(&self, b: &Block<'_>, ahead: Option<&Ahead<'_>>) {
         let mut copies = self.copies.iter().peekable();
+        let steps = self.code.steps.len();
         for (i, step) in self.code.steps.iter().enumerate() {
             self.step(step, b);
+            if let Some(ahead) = ahead {
+                ahead.fetch(i, steps);
+            }
             while let Some((_, out)) = copies.next_if(|c| c.0 == i as u32) {
                 self.copy(out, b);
             }

@@ -299,6 +299,7 @@ impl Binding<'_> {
             let guard = graph.nodes[node].guard.as_mut().expect("a result is locked");
             recipes.push(guard.publish(View::dense(buffer)));
         }
+        graph.reprice();
         drop(graph);
         drop(recipes);
     }

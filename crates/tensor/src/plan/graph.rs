@@ -193,6 +193,13 @@ impl<'a> Graph<'a> {
             }
         }
     }
+    /// What stays pending costs less now that values below it are ready.
+    pub(super) fn reprice(&self) {
+        let kept = |n: &&Node<'_>| n.kept && n.fate != Fate::Written;
+        for guard in self.nodes.iter().rev().filter(kept).filter_map(|n| n.guard.as_ref()) {
+            guard.reprice(guard.recipe().cost());
+        }
+    }
     /// What is computed is what written values need; what stays pending is what recomputed ones need.
     fn spread_need(&mut self) {
         for i in 0..self.nodes.len() {
