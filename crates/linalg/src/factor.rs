@@ -1,110 +1,107 @@
 //! Elimination and reflections: Cholesky, LU, QR, and systems of triangles.
-use crate::{Triangle, add, dot, largest, two_rows};
+use crate::{Number, SEQ, Triangle, finite, give, scaled, take, view};
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
+use faer::linalg::householder;
+use faer::linalg::lu::partial_pivoting::factor::{lu_in_place, lu_in_place_scratch};
+use faer::linalg::qr::no_pivoting::factor::{qr_in_place, qr_in_place_scratch, recommended_block_size};
+use faer::linalg::triangular_solve as triangles;
+use faer::{Conj, Mat};
 use num_traits::Float;
 
-pub(crate) fn cholesky<T: Float>(a: &mut [T], n: usize) -> bool {
-    for i in 0..n {
-        for j in 0..i {
-            let (above, row) = two_rows(a, n, j, i);
-            row[j] = (row[j] - dot(&row[..j], &above[..j])) / above[j];
-        }
-        let row = &mut a[i * n..(i + 1) * n];
-        let square = row[i] - dot(&row[..i], &row[..i]);
-        if square <= T::zero() || !square.is_finite() {
-            return false;
-        }
-        row[i] = square.sqrt();
-        row[i + 1..].fill(T::zero());
+pub(crate) fn cholesky<T: Number>(a: &mut [T], n: usize) -> bool {
+    let mut l = take(view(a, n, n));
+    let mut memory = MemBuffer::new(cholesky_in_place_scratch::<T>(n, SEQ, Default::default()));
+    let stack = MemStack::new(&mut memory);
+    if cholesky_in_place(l.as_mut(), Default::default(), SEQ, stack, Default::default()).is_err() {
+        return false;
     }
-    true
+    for (i, row) in a.chunks_exact_mut(n.max(1)).enumerate() {
+        row.iter_mut().enumerate().for_each(|(j, to)| *to = if j > i { T::zero() } else { l[(i, j)] });
+    }
+    finite(a)
 }
 
-/// Row by row below a pivot, the largest of its column.
-pub(crate) fn lu<T: Float>(a: &mut [T], [m, n]: [usize; 2], rows: &mut [usize]) {
+pub(crate) fn lu<T: Number>(a: &mut [T], [m, n]: [usize; 2], rows: &mut [usize]) {
+    if m.min(n) <= 16 {
+        return eliminate(a, [m, n], rows); // less work than the copies and calls
+    }
+    let mut factors = take(view(a, m, n));
+    let mut memory = MemBuffer::new(lu_in_place_scratch::<usize, T>(m, n, SEQ, Default::default()));
+    let (stack, mut places) = (MemStack::new(&mut memory), vec![0; m]);
+    lu_in_place(factors.as_mut(), rows, &mut places, SEQ, stack, Default::default());
+    if (0..n).all(|j| (0..m).all(|i| factors[(i, j)].is_finite())) {
+        give(factors.as_ref(), a);
+    } else {
+        eliminate(a, [m, n], rows);
+    }
+}
+/// Row by row below a pivot, the largest of its column. Goes past columns of zeros; faer divides by a pivot of 0.
+fn eliminate<T: Number>(a: &mut [T], [m, n]: [usize; 2], rows: &mut [usize]) {
     rows.iter_mut().enumerate().for_each(|(i, row)| *row = i);
     for k in 0..m.min(n) {
-        let larger =
-            |best: usize, i: usize| if a[i * n + k].abs() > a[best * n + k].abs() { i } else { best };
+        let larger = |best: usize, i: usize| {
+            if Float::abs(a[i * n + k]) > Float::abs(a[best * n + k]) { i } else { best }
+        };
         let pivot = (k + 1..m).fold(k, larger);
-        if pivot != k {
-            let (x, y) = two_rows(a, n, k, pivot);
-            x.swap_with_slice(y);
-            rows.swap(k, pivot);
-        }
+        (0..n).for_each(|j| a.swap(k * n + j, pivot * n + j));
+        rows.swap(k, pivot);
         if a[k * n + k] == T::zero() {
             continue; // so is what is below it
         }
-        for i in k + 1..m {
-            let (top, row) = two_rows(a, n, k, i);
-            let f = row[k] / top[k];
+        let (head, below) = a.split_at_mut((k + 1) * n);
+        let top = &head[k * n + k..];
+        for row in below.chunks_exact_mut(n) {
+            let f = row[k] / top[0];
             row[k] = f;
-            add(&mut row[k + 1..], -f, &top[k + 1..]);
+            row[k + 1..].iter_mut().zip(&top[1..]).for_each(|(x, &y)| *x = *x - f * y);
         }
     }
 }
 
-/// The reflection `1 - f v vᵀ` that takes `x` to its first axis, with `v[0] = 1`, in `x`; `f` and where `x[0]` goes.
-pub(crate) fn reflection<T: Float>(x: &mut [T]) -> (T, T) {
-    let (size, zero, one) = (largest(x), T::zero(), T::one());
-    let Some((first, rest)) = x.split_first_mut() else { return (zero, zero) };
-    if largest(rest) == zero {
-        let to = std::mem::replace(first, one);
-        return (zero, to);
+pub(crate) fn qr<T: Number>(a: &[T], [m, n]: [usize; 2], q: &mut [T], r: &mut [T]) -> bool {
+    let k = m.min(n);
+    if k == 0 {
+        return true;
     }
-    let norm = size * rest.iter().fold((*first / size).powi(2), |sum, &v| sum + (v / size).powi(2)).sqrt();
-    let to = if *first > zero { -norm } else { norm };
-    let head = *first - to;
-    rest.iter_mut().for_each(|v| *v = *v / head);
-    *first = one;
-    (-head / to, to)
-}
-/// Reflects columns from `from` on of the last rows of `a`, as many as `v` has elements.
-pub(crate) fn reflect<T: Float>(a: &mut [T], n: usize, from: usize, v: &[T], f: T) {
-    let rows = a.len() / n - v.len();
-    let mut along = vec![T::zero(); n - from];
-    for (row, &v) in a.chunks_exact(n).skip(rows).zip(v) {
-        add(&mut along, v, &row[from..]);
+    let (mut factors, scale) = scaled(view(a, m, n));
+    let block = recommended_block_size::<T>(m, n);
+    let mut turns = Mat::zeros(block, k);
+    let memory = qr_in_place_scratch::<T>(m, n, block, SEQ, Default::default());
+    let mut memory = MemBuffer::new(memory);
+    let stack = MemStack::new(&mut memory);
+    qr_in_place(factors.as_mut(), turns.as_mut(), SEQ, stack, Default::default());
+    let mut all = Mat::identity(m, k);
+    let memory = householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<T>(m, block, k);
+    let mut memory = MemBuffer::new(memory);
+    householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
+        factors.as_ref().subcols(0, k),
+        turns.as_ref(),
+        Conj::No,
+        all.as_mut(),
+        SEQ,
+        MemStack::new(&mut memory),
+    );
+    let sign = |i: usize| if factors[(i, i)] < T::zero() { -T::one() } else { T::one() };
+    for (i, row) in r.chunks_exact_mut(n).enumerate() {
+        let at = |j: usize| if j < i { T::zero() } else { sign(i) * factors[(i, j)] * scale };
+        row.iter_mut().enumerate().for_each(|(j, to)| *to = at(j));
     }
-    for (row, &v) in a.chunks_exact_mut(n).skip(rows).zip(v) {
-        add(&mut row[from..], -f * v, &along);
+    for (i, row) in q.chunks_exact_mut(k).enumerate() {
+        row.iter_mut().enumerate().for_each(|(j, to)| *to = sign(j) * all[(i, j)]);
     }
-}
-pub(crate) fn qr<T: Float>(a: &[T], [m, n]: [usize; 2], q: &mut [T], r: &mut [T]) {
-    let (k, mut a) = (m.min(n), a.to_vec());
-    let mut reflections = Vec::with_capacity(k);
-    for i in 0..k {
-        let mut v: Vec<T> = (i..m).map(|row| a[row * n + i]).collect();
-        let (f, to) = reflection(&mut v);
-        reflect(&mut a, n, i, &v, f);
-        a[i * n + i] = to;
-        reflections.push((v, f));
-    }
-    q.fill(T::zero());
-    (0..k).for_each(|i| q[i * k + i] = T::one());
-    for (i, (v, f)) in reflections.iter().enumerate().rev() {
-        reflect(q, k, i, v, *f);
-    }
-    for i in 0..k {
-        let sign = if a[i * n + i] < T::zero() { -T::one() } else { T::one() };
-        (0..n).for_each(|j| r[i * n + j] = if j < i { T::zero() } else { sign * a[i * n + j] });
-        (0..m).for_each(|row| q[row * k + i] = sign * q[row * k + i]);
-    }
+    finite(r)
 }
 
-pub(crate) fn solve_triangular<T: Float>(a: &[T], n: usize, b: &mut [T], k: usize, by: Triangle) {
-    let at = |i: usize, j: usize| if by.transposed { a[j * n + i] } else { a[i * n + j] };
-    let upward = by.upper != by.transposed;
-    for step in 0..n {
-        let i = if upward { n - 1 - step } else { step };
-        for known in 0..step {
-            let j = if upward { n - 1 - known } else { known };
-            let (low, high) = two_rows(b, k, i.min(j), i.max(j));
-            let (row, other) = if i < j { (low, high) } else { (high, low) };
-            add(row, -at(i, j), other);
-        }
-        if !by.unit {
-            let pivot = at(i, i);
-            b[i * k..(i + 1) * k].iter_mut().for_each(|v| *v = *v / pivot);
-        }
+pub(crate) fn solve_triangular<T: Number>(a: &[T], n: usize, b: &mut [T], k: usize, by: Triangle) {
+    let a = take(view(a, n, n));
+    let a = if by.transposed { a.as_ref().transpose() } else { a.as_ref() };
+    let mut x = take(view(b, n, k));
+    match (by.upper != by.transposed, by.unit) {
+        (false, false) => triangles::solve_lower_triangular_in_place(a, x.as_mut(), SEQ),
+        (false, true) => triangles::solve_unit_lower_triangular_in_place(a, x.as_mut(), SEQ),
+        (true, false) => triangles::solve_upper_triangular_in_place(a, x.as_mut(), SEQ),
+        (true, true) => triangles::solve_unit_upper_triangular_in_place(a, x.as_mut(), SEQ),
     }
+    give(x.as_ref(), b);
 }

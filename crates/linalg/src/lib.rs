@@ -1,15 +1,19 @@
 //! Factorisations of one dense matrix over slices in row-major order.
 //!
-//! A crate of its own so that it is compiled once for `f32` and once for `f64`, and not with every change to the crate of
-//! tensors, which calls it, and so that another library can take its place. Inner loops go along rows. One thread and a
-//! fixed order, so the same bits every time. It knows no tensors, batches or errors: a matrix that has no such
-//! factorisation is `false`.
+//! By `faer`, which nothing else in the workspace names. A crate of its own so that it is compiled once for `f32` and once
+//! for `f64`, and not with every change to the crate of tensors, which calls it. It knows no tensors, batches or errors:
+//! a matrix that has no such factorisation is `false`.
+//!
+//! The same bits every time: one thread, and every matrix is copied to memory of the same alignment, by which some of
+//! faer's loops split their rows.
 #![forbid(unsafe_code)]
 
 mod factor;
 mod spectrum;
 
 use factor::{cholesky, lu, qr, solve_triangular};
+use faer::traits::RealField;
+use faer::{Mat, MatRef, Par};
 use num_traits::Float;
 use spectrum::{eigh, svd};
 
@@ -36,17 +40,17 @@ pub trait Real: Copy {
     /// ```
     fn lu(a: &mut [Self], shape: [usize; 2], rows: &mut [usize]);
     /// Q (`m` by `k`) and R (`k` by `n`) of an `m` by `n` matrix, where `k` is the smaller of both; the diagonal of R
-    /// is nowhere negative.
+    /// is nowhere negative. False if R overflows.
     ///
     /// ```
     /// use retrograd_linalg::Real;
     /// let (mut q, mut r) = ([0.0f64; 2], [0.0; 1]);
-    /// f64::qr(&[3.0, 4.0], [2, 1], &mut q, &mut r);
+    /// assert!(f64::qr(&[3.0, 4.0], [2, 1], &mut q, &mut r));
     /// assert!((r[0] - 5.0).abs() < 1e-14 && (q[0] - 0.6).abs() < 1e-14);
     /// ```
-    fn qr(a: &[Self], shape: [usize; 2], q: &mut [Self], r: &mut [Self]);
-    /// U (`m` by `k`), the `k` singular values from the largest, and V (`n` by `k`) of an `m` by `n` matrix. False if
-    /// the iteration does not converge.
+    fn qr(a: &[Self], shape: [usize; 2], q: &mut [Self], r: &mut [Self]) -> bool;
+    /// U (`m` by `k`), the `k` singular values from the largest, and V (`n` by `k`) of an `m` by `n` matrix; the largest
+    /// element of each column of U is positive. False if the iteration does not converge.
     ///
     /// ```
     /// use retrograd_linalg::Real;
@@ -56,7 +60,7 @@ pub trait Real: Copy {
     /// ```
     fn svd(a: &[Self], shape: [usize; 2], u: &mut [Self], s: &mut [Self], v: &mut [Self]) -> bool;
     /// The eigenvalues, ascending, and eigenvectors, as columns, of a symmetric `n` by `n` matrix, of which the lower
-    /// triangle is read. False if the iteration does not converge.
+    /// triangle is read; the largest element of each eigenvector is positive. False if the iteration does not converge.
     ///
     /// ```
     /// use retrograd_linalg::Real;
@@ -95,8 +99,8 @@ macro_rules! real {
             fn lu(a: &mut [Self], shape: [usize; 2], rows: &mut [usize]) {
                 lu(a, shape, rows);
             }
-            fn qr(a: &[Self], shape: [usize; 2], q: &mut [Self], r: &mut [Self]) {
-                qr(a, shape, q, r);
+            fn qr(a: &[Self], shape: [usize; 2], q: &mut [Self], r: &mut [Self]) -> bool {
+                qr(a, shape, q, r)
             }
             fn svd(a: &[Self], shape: [usize; 2], u: &mut [Self], s: &mut [Self], v: &mut [Self]) -> bool {
                 svd(a, shape, u, s, v)
@@ -112,37 +116,36 @@ macro_rules! real {
 }
 real!(f32, f64);
 
-/// `y + f x`, in `y`.
-fn add<T: Float>(y: &mut [T], f: T, x: &[T]) {
-    y.iter_mut().zip(x).for_each(|(y, &x)| *y = *y + f * x);
+/// What both libraries know of a number.
+trait Number: RealField + Float {}
+impl<T: RealField + Float> Number for T {}
+
+/// Batches are spread over threads by the caller.
+const SEQ: Par = Par::Seq;
+
+/// A matrix with `m` rows in row-major order.
+fn view<T: Number>(a: &[T], m: usize, n: usize) -> MatRef<'_, T> {
+    MatRef::from_row_major_slice(a, m, n)
 }
-/// The sum of products, in eight partial sums.
-fn dot<T: Float>(x: &[T], y: &[T]) -> T {
-    let mut sums = [T::zero(); 8];
-    let (long_x, long_y) = (x.chunks_exact(8), y.chunks_exact(8));
-    let rest = long_x.remainder().iter().zip(long_y.remainder());
-    let rest = rest.fold(T::zero(), |sum, (&x, &y)| sum + x * y);
-    for (x, y) in long_x.zip(long_y) {
-        (0..8).for_each(|k| sums[k] = sums[k] + x[k] * y[k]);
+/// A copy, aligned.
+fn take<T: Number>(a: MatRef<'_, T>) -> Mat<T> {
+    Mat::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)])
+}
+/// A copy with elements of at most 4, and the power of two that it was divided by: squares do not overflow.
+fn scaled<T: Number>(a: MatRef<'_, T>) -> (Mat<T>, T) {
+    let mut copy = take(a);
+    let most = copy.norm_max();
+    let half = T::one() / (T::one() + T::one());
+    let scale = Float::max((most * half).log2().floor().exp2(), <T as Float>::min_positive_value());
+    copy.col_iter_mut().for_each(|column| column.iter_mut().for_each(|x| *x = *x / scale));
+    (copy, scale)
+}
+/// Writes a matrix in row-major order.
+fn give<T: Number>(a: MatRef<'_, T>, to: &mut [T]) {
+    for (i, row) in to.chunks_exact_mut(a.ncols().max(1)).enumerate() {
+        row.iter_mut().enumerate().for_each(|(j, to)| *to = a[(i, j)]);
     }
-    sums.into_iter().fold(rest, |sum, part| sum + part)
 }
-/// The rows `i < j` of a matrix with rows of `n`.
-fn two_rows<T>(a: &mut [T], n: usize, i: usize, j: usize) -> (&mut [T], &mut [T]) {
-    let (head, tail) = a.split_at_mut(j * n);
-    (&mut head[i * n..(i + 1) * n], &mut tail[..n])
-}
-/// Rows `x` and `y` turned: `c x + s y` and `c y - s x`.
-fn rotate<T: Float>(x: &mut [T], y: &mut [T], c: T, s: T) {
-    for (x, y) in x.iter_mut().zip(y) {
-        (*x, *y) = (c * *x + s * *y, c * *y - s * *x);
-    }
-}
-/// The largest absolute value.
-fn largest<T: Float>(a: &[T]) -> T {
-    a.iter().fold(T::zero(), |most, v| most.max(v.abs()))
-}
-/// A matrix, its sizes exchanged.
-fn transposed<T: Float>(a: &[T], m: usize, n: usize) -> Vec<T> {
-    (0..m * n).map(|at| a[at % m * n + at / m]).collect()
+fn finite<T: Number>(a: &[T]) -> bool {
+    a.iter().all(|&x| Float::is_finite(x))
 }

@@ -138,9 +138,9 @@ impl OnMatrix for Qr {
         let k = m.min(n);
         let (q, r) = out.split_at_mut(m * k);
         let mut rows = vec![T::from_f64(0.0); k * n];
-        T::qr(x[0], [m, n], q, &mut rows);
+        let done = T::qr(x[0], [m, n], q, &mut rows);
         (0..n).for_each(|j| (0..k).for_each(|i| r[j * k + i] = rows[i * n + j]));
-        true
+        done
     }
 }
 impl Op for Qr {

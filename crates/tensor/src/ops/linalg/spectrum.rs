@@ -196,8 +196,8 @@ impl Tensor {
     /// U, singular values from the largest, and Vᵀ with `U diag(s) Vᵀ` = this: for matrices `[m, n]`, `[m, k]`, `[k]`
     /// and `[k, n]` with `k` the smaller size. PyTorch's `svd` with `full_matrices=False`.
     ///
-    /// `F32` and `F64`. Vectors are determined up to signs, and up to rotations among those of equal values. *Gradient:*
-    /// exact for what does not depend on that choice. Where it does, with equal singular values, or with 0 among them
+    /// `F32` and `F64`. Vectors are determined up to rotations among those of equal values, and up to signs: the largest
+    /// element of each column of U is positive here, and any in PyTorch. *Gradient:* exact for what does not depend on that choice. Where it does, with equal singular values, or with 0 among them
     /// in rectangular matrices, it is infinite or NaN; that of the values alone is always finite.
     ///
     /// ```
@@ -255,8 +255,8 @@ impl Tensor {
     }
     /// Eigenvalues, ascending, and eigenvectors, as columns, of symmetric matrices, of which the lower triangle is read.
     ///
-    /// `F32` and `F64`. Vectors are determined up to signs, and up to rotations among those of equal values. *Gradient:*
-    /// symmetric, and exact for what does not depend on that choice; where it does, with equal eigenvalues, it is
+    /// `F32` and `F64`. Vectors are determined up to rotations among those of equal values, and up to signs: the largest
+    /// element of each is positive here, and any in PyTorch. *Gradient:* symmetric, and exact for what does not depend on that choice; where it does, with equal eigenvalues, it is
     /// infinite or NaN. That of the values alone is always finite.
     ///
     /// ```
