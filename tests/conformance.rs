@@ -10,6 +10,8 @@
 mod case;
 #[path = "conformance/compare.rs"]
 mod compare;
+#[path = "conformance/layers.rs"]
+mod layers;
 #[path = "conformance/layout.rs"]
 mod layout;
 #[path = "conformance/malformed.rs"]
@@ -26,10 +28,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use libtest_mimic::{Arguments, Trial};
 use retrograd::testing::{Entry, entries};
 
-use crate::case::{Case, Family};
+use crate::case::{Family, Run};
+use crate::operator::Report;
 
 /// The families every operator of which must be in the table.
 const COMPLETE: [&str; 9] = ["unary", "binary", "reduce", "shape", "matmul", "linalg", "conv", "nn", "loss"];
+
+/// How the cases of a family that is not about operators are run: which kinds there are, and the checks of one.
+struct Runner {
+    family: &'static str,
+    knows: fn(&str) -> bool,
+    check: fn(&Run) -> Report,
+}
+
+const RUNNERS: [Runner; 1] = [Runner { family: "layers", knows: layers::knows, check: layers::check }];
 
 /// What was run of a family.
 #[derive(Default)]
@@ -46,7 +58,7 @@ struct Tally {
 struct Plan {
     name: String,
     trials: Vec<Trial>,
-    /// Cases that are run and the operators they call.
+    /// Cases that are run, and the operators that they call or the kinds that they are of.
     cases: usize,
     operators: BTreeSet<String>,
     /// What is not built, by operator or kind, with its number of cases.
@@ -107,36 +119,47 @@ fn plan(family: Family, table: &BTreeMap<&'static str, &'static Entry>) -> Plan 
         tally: Arc::default(),
     };
     for case in operators {
-        match table.get(case.op.as_str()) {
-            Some(entry) => plan.add(case, entry),
-            None => plan.skip(&case.id, &case.op),
-        }
+        let Some(&entry) = table.get(case.op.as_str()) else {
+            plan.skip(&case.id, &case.op);
+            continue;
+        };
+        let (family, id, op) = (plan.name.clone(), case.id.clone(), case.op.clone());
+        let about = format!("{:?}", case.attrs);
+        plan.add(&id, &op, about, move || operator::check(&family, &case, entry));
     }
     for run in runs {
-        plan.skip(&run.id, &run.kind);
+        let runner = RUNNERS.iter().find(|runner| runner.family == plan.name && (runner.knows)(&run.kind));
+        let Some(Runner { check, .. }) = runner else {
+            plan.skip(&run.id, &run.kind);
+            continue;
+        };
+        let (id, kind) = (run.id.clone(), run.kind.clone());
+        let about = run.attrs().map_or_else(|error| error, |attrs| format!("{attrs:?}"));
+        plan.add(&id, &kind, about, move || check(&run));
     }
     plan
 }
 
 impl Plan {
-    fn add(&mut self, case: Case, entry: &'static Entry) {
+    /// A test of the case `id`, which calls the operator, or is of the kind, `kind`.
+    fn add(&mut self, id: &str, kind: &str, about: String, check: impl Fn() -> Report + Send + 'static) {
         self.cases += 1;
-        self.operators.insert(case.op.clone());
-        let (family, tally) = (self.name.clone(), Arc::clone(&self.tally));
-        self.trials.push(Trial::test(format!("{}/{}", self.name, case.id), move || {
-            let report = operator::check(&family, &case, entry);
+        self.operators.insert(kind.to_owned());
+        let (kind, tally) = (kind.to_owned(), Arc::clone(&self.tally));
+        self.trials.push(Trial::test(format!("{}/{id}", self.name), move || {
+            let report = check();
             let checks = report.passed + report.failures.len();
             tally.cases.fetch_add(1, Ordering::Relaxed);
             tally.checks.fetch_add(checks, Ordering::Relaxed);
             tally.checks_passed.fetch_add(report.passed, Ordering::Relaxed);
             if report.sliced {
-                tally.sliced.lock().unwrap_or_else(PoisonError::into_inner).insert(case.op.clone());
+                tally.sliced.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.clone());
             }
             if report.failures.is_empty() {
                 tally.cases_passed.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             }
-            let head = format!("{} of {checks} checks failed, {:?}", report.failures.len(), case.attrs);
+            let head = format!("{} of {checks} checks failed, {about}", report.failures.len());
             Err(format!("{head}\n  {}", report.failures.join("\n  ")).into())
         }));
     }

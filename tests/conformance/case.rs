@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use retrograd::testing::{Attr, Attrs};
 use safetensors::{Dtype, SafeTensors};
@@ -45,11 +46,13 @@ pub(crate) struct Second {
     pub grads: Vec<Option<Array>>,
 }
 
-/// A case of the families that are not about single operators.
+/// A case of the families that are not about single operators: each has fields of its own, and reads them here.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub id: String,
     pub kind: String,
+    fields: Map<String, Value>,
+    arrays: Arc<BTreeMap<String, Array>>,
 }
 
 /// One file of cases.
@@ -104,7 +107,7 @@ fn family(dir: &Path, name: &str) -> Result<Family, String> {
     let cases = cases.ok_or_else(|| at("field `cases`: absent or not a list".to_owned()))?;
     let tensors = document.get("tensors").and_then(Value::as_str);
     let tensors = tensors.ok_or_else(|| at("field `tensors`: absent or not a file name".to_owned()))?;
-    let arrays = arrays(&dir.join(tensors))?;
+    let arrays = Arc::new(arrays(&dir.join(tensors))?);
 
     let mut family = Family { name: name.to_owned(), operators: Vec::new(), runs: Vec::new() };
     for (index, case) in cases.iter().enumerate() {
@@ -114,7 +117,8 @@ fn family(dir: &Path, name: &str) -> Result<Family, String> {
             family.operators.push(reader.operator().map_err(place)?);
         } else {
             let kind = reader.text("kind").map_err(place)?;
-            family.runs.push(Run { id: reader.id.clone(), kind });
+            let (id, fields) = (reader.id.clone(), reader.fields.clone());
+            family.runs.push(Run { id, kind, fields, arrays: Arc::clone(&arrays) });
         }
     }
     Ok(family)
@@ -227,6 +231,39 @@ impl<'a> Reader<'a> {
             if value.is_null() { Ok(None) } else { self.array(field, value).map(Some) }
         };
         values.iter().map(read).collect()
+    }
+}
+
+impl Run {
+    fn reader(&self) -> Reader<'_> {
+        Reader { id: self.id.clone(), fields: &self.fields, arrays: &self.arrays }
+    }
+
+    pub(crate) fn attrs(&self) -> Result<Attrs, String> {
+        self.reader().attrs()
+    }
+
+    /// The value of `field` as it stands in the file.
+    pub(crate) fn field(&self, field: &str) -> Result<&Value, String> {
+        self.fields.get(field).ok_or_else(|| format!("field `{field}`: absent"))
+    }
+
+    /// The arrays that `field` names, all of them.
+    pub(crate) fn required(&self, field: &str) -> Result<Vec<Array>, String> {
+        self.reader().required(field)
+    }
+
+    /// The arrays that `field` names, each of which may be null.
+    pub(crate) fn optional(&self, field: &str, count: usize) -> Result<Vec<Option<Array>>, String> {
+        self.reader().optional(field, count)
+    }
+
+    /// The arrays that `field` gives under names of its own: parameters, buffers.
+    pub(crate) fn named(&self, field: &str) -> Result<BTreeMap<String, Array>, String> {
+        let pairs =
+            self.field(field)?.as_object().ok_or_else(|| format!("field `{field}`: not an object"))?;
+        let read = |(name, value): (&String, &Value)| Ok((name.clone(), self.reader().array(field, value)?));
+        pairs.iter().map(read).collect()
     }
 }
 

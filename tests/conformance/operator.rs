@@ -23,7 +23,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    fn note(&mut self, check: &str, outcome: Result<(), String>) {
+    pub(crate) fn note(&mut self, check: &str, outcome: Result<(), String>) {
         match outcome {
             Ok(()) => self.passed += 1,
             Err(failure) => self.failures.push(format!("{check}: {failure}")),
@@ -63,13 +63,13 @@ pub(crate) fn check(family: &str, case: &Case, entry: &Entry) -> Report {
 }
 
 /// The bars of SCHEMA.md. None where the reference says nothing.
-struct Bars {
-    first: Option<Bar>,
-    second: Option<Bar>,
+pub(crate) struct Bars {
+    pub first: Option<Bar>,
+    pub second: Option<Bar>,
 }
 
 impl Bars {
-    fn of(family: &str, precision: Precision) -> Self {
+    pub(crate) fn of(family: &str, precision: Precision) -> Self {
         let tight = Bar { absolute: 1e-10, relative: 1e-8 };
         let loose = Bar { absolute: 1e-9, relative: 1e-6 };
         let single = Bar { absolute: 1e-4, relative: 1e-3 };
@@ -338,7 +338,7 @@ fn broadcast_offset(position: &[usize], shape: &[usize]) -> usize {
 }
 
 /// The gradients of the leaves by a backward pass that takes what was saved.
-fn taken(objective: &Tensor, leaves: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+pub(crate) fn taken(objective: &Tensor, leaves: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
     let grads = objective.backward();
     leaves.iter().map(|leaf| leaf.as_ref().map(|leaf| grads.grad_or_zeros(leaf))).collect()
 }
@@ -361,6 +361,6 @@ pub(crate) fn quiet_panics() {
 }
 
 /// What `f` gives, or where and why it panicked.
-fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn guarded<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_| PANIC.take().unwrap_or_else(|| "panicked".to_owned()))
 }

@@ -9,7 +9,7 @@ mod fields;
 mod state;
 
 use crate::param::{Buffer, Param};
-use retrograd_tensor::{Error, ErrorKind, raise};
+use retrograd_tensor::{DType, Error, ErrorKind, raise};
 use std::borrow::Cow;
 
 pub use state::StateDict;
@@ -136,6 +136,25 @@ pub trait Module {
             }
         });
         Ok(())
+    }
+
+    /// Makes all parameters, and the buffers that hold floats, of the floating type `dtype`: PyTorch's `to`.
+    ///
+    /// Identities and modes stay. Convert before an optimizer is made: its state has the type of the parameters.
+    ///
+    /// # Panics
+    /// If `dtype` is no floating type.
+    #[track_caller]
+    fn convert(&mut self, dtype: DType) {
+        if !dtype.is_float() {
+            let detail = format!("not a floating type: {dtype}; it must be one of F16, BF16, F32, F64");
+            raise(Error::new("convert", ErrorKind::Dtype, detail));
+        }
+        self.visit_mut("", &mut |_, slot| match slot {
+            SlotMut::Param(param) => param.convert(dtype),
+            SlotMut::Buffer(buffer) => buffer.convert(dtype),
+            SlotMut::Mode(_) => {}
+        });
     }
 
     /// Takes all parameters out of training.

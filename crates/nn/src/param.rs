@@ -6,7 +6,7 @@
 //! model by shared reference. This room knows neither names nor optimizers.
 
 use retrograd_autograd::{Differentiate, Leaf, LeafId};
-use retrograd_tensor::{Error, ErrorKind, Operand, Tensor, raise};
+use retrograd_tensor::{DType, Error, ErrorKind, Operand, Tensor, raise};
 use retrograd_tensor::{hidden, replay};
 use std::fmt;
 use std::ops::{Add, Deref, Div, Mul, Neg, Rem, Sub};
@@ -62,6 +62,11 @@ impl Param {
         check_fit("Param::replace", &self.value, value);
         let value = self.attached(value);
         std::mem::replace(&mut self.value, value)
+    }
+
+    /// Makes the value of type `dtype`, under the same identity.
+    pub(crate) fn convert(&mut self, dtype: DType) {
+        self.value = self.attached(&self.value.detach().cast(dtype));
     }
 
     /// Takes the parameter out of training: it is no longer tracked, and optimizers pass it by.
@@ -190,6 +195,14 @@ impl Buffer {
             check_fit("Buffer::update", &slot, &value);
             std::mem::replace(&mut *slot, value)
         })
+    }
+
+    /// Makes a value of floats of type `dtype`.
+    pub(crate) fn convert(&mut self, dtype: DType) {
+        let slot = self.value.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if slot.dtype().is_float() {
+            *slot = slot.cast(dtype);
+        }
     }
 
     /// Whether a state dict may lack this slot.

@@ -1,0 +1,215 @@
+//! What is checked of one layer case: outputs, gradients of inputs and parameters, and buffers after the call,
+//! against the reference in f64 and f32; and that neither the way of computing nor the way the inputs lie in memory
+//! changes a bit. The state is loaded by its PyTorch names, all of which must be there and no other.
+
+use retrograd::eager;
+use retrograd::prelude::*;
+use retrograd::testing::Attrs;
+
+use crate::case::{Array, Run};
+use crate::compare::{Bar, close, same_bits};
+use crate::layout::{Layout, Precision, tensor};
+use crate::operator::{Bars, Report, guarded, taken};
+
+/// A layer that a case is about, behind one way to call it.
+trait Subject {
+    fn module(&self) -> &dyn Module;
+    fn module_mut(&mut self) -> &mut dyn Module;
+    /// The outputs, flattened.
+    fn call(&self, x: &[Tensor]) -> Vec<Tensor>;
+}
+
+/// A layer and how it is called.
+struct Built<M>(M, fn(&M, &[Tensor]) -> Vec<Tensor>);
+
+impl<M: Module> Subject for Built<M> {
+    fn module(&self) -> &dyn Module {
+        &self.0
+    }
+    fn module_mut(&mut self) -> &mut dyn Module {
+        &mut self.0
+    }
+    fn call(&self, x: &[Tensor]) -> Vec<Tensor> {
+        (self.1)(&self.0, x)
+    }
+}
+
+/// A layer that maps one tensor to one.
+fn plain<L: Forward + 'static>(layer: L) -> Box<dyn Subject> {
+    Box::new(Built(layer, |layer, x| vec![layer.forward(&x[0])]))
+}
+
+/// Whether layers of this kind can be built.
+pub(crate) fn knows(kind: &str) -> bool {
+    kind == "Linear"
+}
+
+fn build(kind: &str, a: &Attrs) -> Box<dyn Subject> {
+    let rng = &mut Rng::new(0);
+    let size = |name: &str| a.int(name).unsigned_abs();
+    match kind {
+        "Linear" if a.bool_or("bias", true) => plain(Linear::new(size("in"), size("out"), rng)),
+        "Linear" => plain(Linear::without_bias(size("in"), size("out"), rng)),
+        _ => unreachable!("{kind} is among the known kinds"),
+    }
+}
+
+/// Every check of `run`.
+pub(crate) fn check(run: &Run) -> Report {
+    let mut report = Report::default();
+    let case = match Case::read(run) {
+        Ok(case) => case,
+        Err(error) => {
+            report.note("read", Err(error));
+            return report;
+        }
+    };
+    for (precision, word) in [(Precision::F64, "f64"), (Precision::F32, "f32")] {
+        let named = |check: &str| format!("{check} ({word})");
+        let Some(bar) = Bars::of("layers", precision).first else { continue };
+        let lazy = match guarded(|| case.run(precision, Layout::Contiguous)).and_then(|result| result) {
+            Ok(result) => result,
+            Err(failure) => {
+                report.note(&named("computed"), Err(failure));
+                continue;
+            }
+        };
+        report.note(&named("outputs"), case.outputs_close(&lazy, bar));
+        report.note(&named("gradients of inputs"), case.input_grads_close(&lazy, bar));
+        report
+            .note(&named("gradients of parameters"), named_close(&lazy.param_grads, &case.param_grads, bar));
+        report.note(&named("buffers"), named_close(&lazy.buffers, &case.buffers_after, bar));
+        let same = |other: Result<Outcome, String>| other.and_then(|other| lazy.same_as(&other));
+        let plainly = || case.run(precision, Layout::Contiguous);
+        report.note(&named("eager equals lazy"), same(guarded(|| eager(plainly)).and_then(|result| result)));
+        for layout in [Layout::Strided, Layout::Transposed, Layout::Reversed, Layout::Pending] {
+            let other = guarded(|| case.run(precision, layout)).and_then(|result| result);
+            report.note(&named(&format!("{layout:?} inputs")), same(other));
+        }
+    }
+    report
+}
+
+/// A case as the file has it.
+struct Case {
+    kind: String,
+    attrs: Attrs,
+    training: bool,
+    state: Vec<(String, Array)>,
+    inputs: Vec<Array>,
+    outputs: Vec<Array>,
+    cotangents: Vec<Option<Array>>,
+    input_grads: Vec<Option<Array>>,
+    param_grads: Vec<(String, Array)>,
+    buffers_after: Vec<(String, Array)>,
+}
+
+/// One computation of a case.
+struct Outcome {
+    outputs: Vec<Tensor>,
+    input_grads: Vec<Option<Tensor>>,
+    param_grads: Vec<(String, Tensor)>,
+    buffers: Vec<(String, Tensor)>,
+}
+
+impl Case {
+    fn read(run: &Run) -> Result<Self, String> {
+        let (inputs, outputs) = (run.required("inputs")?, run.required("outputs")?);
+        let named = |field| run.named(field).map(|pairs| pairs.into_iter().collect::<Vec<_>>());
+        Ok(Self {
+            kind: run.kind.clone(),
+            attrs: run.attrs()?,
+            training: run.field("training")?.as_bool().ok_or("field `training`: not a boolean")?,
+            state: named("state")?,
+            cotangents: run.optional("cotangents", outputs.len())?,
+            input_grads: run.optional("input_grads", inputs.len())?,
+            param_grads: named("param_grads")?,
+            buffers_after: named("buffers_after")?,
+            inputs,
+            outputs,
+        })
+    }
+
+    fn run(&self, precision: Precision, layout: Layout) -> Result<Outcome, String> {
+        let mut layer = build(&self.kind, &self.attrs);
+        let module = layer.module_mut();
+        module.convert(if precision == Precision::F64 { F64 } else { F32 });
+        if !self.training {
+            module.eval();
+        }
+        let read =
+            |(name, array): &(String, Array)| (name.clone(), tensor(array, precision, Layout::Contiguous));
+        module.load_state_dict(&self.state.iter().map(read).collect()).map_err(|error| error.to_string())?;
+
+        let leaf = |(array, grad): (&Array, &Option<Array>)| {
+            let input = tensor(array, precision, layout);
+            grad.as_ref().map_or_else(|| input.clone(), |_| input.tracked())
+        };
+        let inputs: Vec<Tensor> = self.inputs.iter().zip(&self.input_grads).map(leaf).collect();
+        let outputs = layer.call(&inputs);
+        if outputs.len() != self.outputs.len() {
+            return Err(format!("{} outputs; the reference has {}", outputs.len(), self.outputs.len()));
+        }
+        let weighted = |(y, g): (&Tensor, &Option<Array>)| {
+            Some((y * tensor(g.as_ref()?, precision, Layout::Contiguous)).sum(()))
+        };
+        let objective =
+            outputs.iter().zip(&self.cotangents).filter_map(weighted).reduce(|sum, part| sum + part);
+        let objective = objective.ok_or("no output has a cotangent")?;
+        let params = layer.module().named_parameters();
+        let leaves = inputs.iter().map(|x| x.is_tracked().then(|| x.clone()));
+        let leaves: Vec<Option<Tensor>> =
+            leaves.chain(params.iter().map(|(_, param)| Some(param.value().clone()))).collect();
+        let mut grads = taken(&objective, &leaves);
+        let of_params = grads.split_off(inputs.len()).into_iter().flatten();
+        Ok(Outcome {
+            outputs,
+            input_grads: grads,
+            param_grads: params.into_iter().map(|(name, _)| name).zip(of_params).collect(),
+            buffers: layer.module().named_buffers().into_iter().map(|(name, b)| (name, b.value())).collect(),
+        })
+    }
+
+    fn outputs_close(&self, got: &Outcome, bar: Bar) -> Result<(), String> {
+        for (index, (got, want)) in got.outputs.iter().zip(&self.outputs).enumerate() {
+            close(got, want, bar, None).map_err(|error| format!("output {index}: {error}"))?;
+        }
+        Ok(())
+    }
+
+    fn input_grads_close(&self, got: &Outcome, bar: Bar) -> Result<(), String> {
+        for (index, (got, want)) in got.input_grads.iter().zip(&self.input_grads).enumerate() {
+            let Some(want) = want else { continue };
+            let got = got.as_ref().ok_or_else(|| format!("input {index} was not tracked"))?;
+            close(got, want, bar, None).map_err(|error| format!("input {index}: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Every recorded array of that name, and a name for each.
+fn named_close(got: &[(String, Tensor)], want: &[(String, Array)], bar: Bar) -> Result<(), String> {
+    for (name, want) in want {
+        let found = got.iter().find(|(other, _)| other == name);
+        let (_, got) = found.ok_or_else(|| format!("`{name}`: the layer has none"))?;
+        close(got, want, bar, None).map_err(|error| format!("`{name}`: {error}"))?;
+    }
+    Ok(())
+}
+
+impl Outcome {
+    fn same_as(&self, other: &Outcome) -> Result<(), String> {
+        for (index, (got, want)) in self.outputs.iter().zip(&other.outputs).enumerate() {
+            same_bits(got, want).map_err(|error| format!("output {index}: {error}"))?;
+        }
+        let pairs = self.input_grads.iter().flatten().zip(other.input_grads.iter().flatten());
+        for (got, want) in pairs {
+            same_bits(got, want).map_err(|error| format!("gradient of an input: {error}"))?;
+        }
+        let named = self.param_grads.iter().chain(&self.buffers);
+        for ((name, got), (_, want)) in named.zip(other.param_grads.iter().chain(&other.buffers)) {
+            same_bits(got, want).map_err(|error| format!("`{name}`: {error}"))?;
+        }
+        Ok(())
+    }
+}
