@@ -41,17 +41,91 @@ fn plain<L: Forward + 'static>(layer: L) -> Box<dyn Subject> {
 
 /// Whether layers of this kind can be built.
 pub(crate) fn knows(kind: &str) -> bool {
-    kind == "Linear"
+    KINDS.contains(&kind)
 }
+
+const KINDS: [&str; 17] = [
+    "Linear",
+    "Bilinear",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "LayerNorm",
+    "RMSNorm",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "Embedding",
+    "PReLU",
+];
 
 fn build(kind: &str, a: &Attrs) -> Box<dyn Subject> {
     let rng = &mut Rng::new(0);
     let size = |name: &str| a.int(name).unsigned_abs();
+    let eps = a.f64_or("eps", 1e-5);
+    let shape = || a.ints("shape").into_iter().map(isize::unsigned_abs).collect::<Vec<_>>();
     match kind {
         "Linear" if a.bool_or("bias", true) => plain(Linear::new(size("in"), size("out"), rng)),
         "Linear" => plain(Linear::without_bias(size("in"), size("out"), rng)),
+        "Bilinear" => {
+            let layer = Bilinear::new(size("in1"), size("in2"), size("out"), rng);
+            let layer = if a.bool_or("bias", true) { layer } else { layer.without_bias() };
+            Box::new(Built(layer, |layer, x| vec![layer.forward(&x[0], &x[1])]))
+        }
+        "Conv1d" => plain(conv::<1>(a, rng)),
+        "Conv2d" => plain(conv::<2>(a, rng)),
+        "Conv3d" => plain(conv::<3>(a, rng)),
+        "ConvTranspose1d" => plain(conv_transpose::<1>(a, rng)),
+        "ConvTranspose2d" => plain(conv_transpose::<2>(a, rng)),
+        "ConvTranspose3d" => plain(conv_transpose::<3>(a, rng)),
+        "BatchNorm1d" => plain(batch_norm::<1>(a)),
+        "BatchNorm2d" => plain(batch_norm::<2>(a)),
+        "BatchNorm3d" => plain(batch_norm::<3>(a)),
+        "LayerNorm" => plain(LayerNorm::new(shape()).eps(eps)),
+        "RMSNorm" => plain(RmsNorm::new(shape()).eps(eps)),
+        "GroupNorm" => plain(GroupNorm::new(size("groups"), size("channels")).eps(eps)),
+        "InstanceNorm1d" => plain(InstanceNorm1d::new(size("features")).eps(eps)),
+        "Embedding" => plain(Embedding::new(size("num"), size("dim"), rng)),
+        "PReLU" => plain(PRelu::new(size("num"))),
         _ => unreachable!("{kind} is among the known kinds"),
     }
+}
+
+/// The sizes `name`, one for each spatial axis or one for all.
+fn sizes<const N: usize>(a: &Attrs, name: &str) -> [usize; N] {
+    let given = a.numbers(name);
+    std::array::from_fn(|axis| given[if given.len() == 1 { 0 } else { axis }] as usize)
+}
+
+fn conv<const N: usize>(a: &Attrs, rng: &mut Rng) -> ConvNd<N> {
+    let (inputs, outputs) = (a.int("in").unsigned_abs(), a.int("out").unsigned_abs());
+    let layer = ConvNd::new(inputs, outputs, sizes::<N>(a, "kernel"), rng)
+        .stride(sizes(a, "stride"))
+        .padding(sizes::<N>(a, "padding"))
+        .dilation(sizes(a, "dilation"))
+        .groups(a.int_or("groups", 1).unsigned_abs());
+    if a.bool_or("bias", true) { layer } else { layer.without_bias() }
+}
+
+fn conv_transpose<const N: usize>(a: &Attrs, rng: &mut Rng) -> ConvTransposeNd<N> {
+    let (inputs, outputs) = (a.int("in").unsigned_abs(), a.int("out").unsigned_abs());
+    let layer = ConvTransposeNd::new(inputs, outputs, sizes::<N>(a, "kernel"), rng)
+        .stride(sizes(a, "stride"))
+        .padding(sizes(a, "padding"))
+        .output_padding(sizes(a, "output_padding"))
+        .dilation(sizes(a, "dilation"))
+        .groups(a.int_or("groups", 1).unsigned_abs());
+    if a.bool_or("bias", true) { layer } else { layer.without_bias() }
+}
+
+fn batch_norm<const N: usize>(a: &Attrs) -> BatchNormNd<N> {
+    let momentum = a.has("momentum").then(|| a.f64("momentum"));
+    BatchNormNd::new(a.int("features").unsigned_abs()).eps(a.f64_or("eps", 1e-5)).momentum(momentum)
 }
 
 /// Every check of `run`.

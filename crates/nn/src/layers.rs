@@ -5,20 +5,35 @@
 //! know.
 
 mod activation;
+mod batch_norm;
 mod container;
+mod conv;
 mod dropout;
+mod embedding;
 mod linear;
+mod norm;
 
+use crate::init;
 use crate::module::Module;
-use retrograd_tensor::Tensor;
+use crate::param::Param;
+use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
 
 pub use activation::{
     Celu, Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
-    Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
+    PRelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
+};
+pub use batch_norm::{
+    BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormNd, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d,
+    InstanceNormNd,
 };
 pub use container::{Flatten, Identity, Lambda, Sequential};
+pub use conv::{
+    Conv1d, Conv2d, Conv3d, ConvNd, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, ConvTransposeNd,
+};
 pub use dropout::Dropout;
-pub use linear::Linear;
+pub use embedding::Embedding;
+pub use linear::{Bilinear, Linear};
+pub use norm::{GroupNorm, LayerNorm, RmsNorm};
 
 /// A layer that maps one tensor to one tensor, whatever its type.
 ///
@@ -27,6 +42,65 @@ pub trait Forward: Module + CloneLayer + Send + Sync {
     /// The layer's output for the input `x`.
     #[track_caller]
     fn forward(&self, x: &Tensor) -> Tensor;
+}
+
+/// [`Forward`] through a method `forward` of the same form.
+macro_rules! passes_on {
+    ($($name:ty),+) => {$(
+        impl $crate::layers::Forward for $name {
+            #[track_caller]
+            fn forward(&self, x: &retrograd_tensor::Tensor) -> retrograd_tensor::Tensor {
+                Self::forward(self, x)
+            }
+        }
+    )+};
+    (const N: $name:ty) => {
+        impl<const N: usize> $crate::layers::Forward for $name {
+            #[track_caller]
+            fn forward(&self, x: &retrograd_tensor::Tensor) -> retrograd_tensor::Tensor {
+                Self::forward(self, x)
+            }
+        }
+    };
+}
+use passes_on;
+
+/// Sizes along `N` spatial axes: one number for all of them, or one for each.
+pub trait IntoSizes<const N: usize> {
+    /// One for each.
+    fn into_sizes(self) -> [usize; N];
+}
+
+impl<const N: usize> IntoSizes<N> for usize {
+    fn into_sizes(self) -> [usize; N] {
+        [self; N]
+    }
+}
+
+impl<const N: usize> IntoSizes<N> for [usize; N] {
+    fn into_sizes(self) -> [usize; N] {
+        self
+    }
+}
+
+/// The name that a layer over `n` spatial axes goes by.
+const fn numbered(names: [&'static str; 3], n: usize) -> &'static str {
+    names[if n >= 1 && n <= 3 { n - 1 } else { 2 }]
+}
+
+#[track_caller]
+fn check_spatial_rank<const N: usize>(name: &'static str) {
+    if !(1..=3).contains(&N) {
+        let detail = format!("{N} spatial axes; a layer has one to three");
+        raise(Error::new(name, ErrorKind::Shape, detail));
+    }
+}
+
+/// A parameter uniform in ±1 / √fan; without a fan there is nothing to draw for, and it begins at 0.
+#[track_caller]
+fn uniform_param(shape: &[usize], fan: usize, rng: &mut Rng) -> Param {
+    let bound = if fan == 0 { 0.0 } else { 1.0 / (fan as f64).sqrt() };
+    Param::new(init::uniform(shape, -bound, bound, rng))
 }
 
 /// Copies a layer behind `dyn Forward`; every `Clone` type has it.

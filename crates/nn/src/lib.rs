@@ -65,7 +65,7 @@ pub use functional::loss::{
     Reduction, SmoothL1, TripletMargin,
 };
 pub use functional::{Attention, Functional};
-pub use layers::{Dropout, Flatten, Forward, Identity, Linear, Relu, Sequential, Sigmoid, Tanh};
+pub use layers::*;
 pub use module::{Mode, Module, Slot, SlotMut, StateDict};
 pub use optim::{
     Adam, AdamW, ClipNorm, Optimizer, Sgd, Unused, clip_grad_norm, clip_grad_norm_with, clip_grad_value,
@@ -95,11 +95,7 @@ pub mod prelude {
     };
     pub use crate::functional::{Attention, Functional};
     pub use crate::init::{self, Fan, Nonlinearity};
-    pub use crate::layers::{
-        Celu, Dropout, Elu, Flatten, Forward, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, Identity,
-        LeakyRelu, Linear, LogSigmoid, LogSoftmax, Mish, Relu, Relu6, Selu, Sequential, Sigmoid, Silu,
-        Softmax, Softplus, Softsign, Tanh,
-    };
+    pub use crate::layers::*;
     pub use crate::metrics::{ConfusionMatrix, accuracy};
     pub use crate::module::{Mode, StateDict};
     pub use crate::optim::{

@@ -3,9 +3,10 @@
 //!
 //! Formulas, gradients and kinks are documented at those methods; defaults are PyTorch's.
 
-use super::Forward;
+use super::passes_on;
+use crate::param::Param;
 use retrograd_nn_derive::Module;
-use retrograd_tensor::Tensor;
+use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
 
 /// The method `forward` of a layer, and [`Forward`] through it.
 macro_rules! forward {
@@ -19,12 +20,7 @@ macro_rules! forward {
             }
         }
 
-        impl Forward for $name {
-            #[track_caller]
-            fn forward(&self, x: &Tensor) -> Tensor {
-                Self::forward(self, x)
-            }
-        }
+        passes_on!($name);
     };
 }
 
@@ -126,3 +122,53 @@ with_settings! {
         axis: isize = -1
     } => |x| x.log_softmax(axis);
 }
+
+/// x where it is positive, else weight · x, with one weight for all elements or one for each channel, axis 1.
+///
+/// *Gradient:* of x, `g` above 0, else weight · g; of the weight, the sum of x g where x is not above 0.
+///
+/// In state dicts: `weight` `[1]` or `[channels]`, which begins at 0.25.
+///
+/// ```
+/// use retrograd_nn::PRelu;
+/// use retrograd_tensor::Tensor;
+/// let y = PRelu::new(1).forward(&Tensor::from([2.0f32, -4.0]));
+/// assert_eq!(y.to_vec::<f32>(), [2.0, -1.0]);
+/// ```
+///
+/// Source: He et al., 2015.
+#[derive(Clone, Debug, Module)]
+pub struct PRelu {
+    /// The slopes left of 0.
+    pub weight: Param,
+}
+
+impl PRelu {
+    /// A layer with so many weights: 1, or the number of channels.
+    #[track_caller]
+    pub fn new(channels: usize) -> Self {
+        Self { weight: Param::new(Tensor::full([channels], 0.25f32)) }
+    }
+
+    /// The function of each element.
+    ///
+    /// # Panics
+    /// If there are several weights and `x` has not as many channels.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let count = self.weight.numel();
+        let mut along = vec![1; x.rank().max(1)];
+        if count != 1 {
+            if x.rank() < 2 || x.size(1) != count {
+                let takes = format!("PRelu({count}) takes [batch, {count}, ..]");
+                let detail = format!("input does not fit: shape {}; {takes}", x.shape());
+                raise(Error::new("PRelu", ErrorKind::Shape, detail));
+            }
+            along[1] = count;
+        }
+        let slopes = self.weight.reshape(if x.rank() == 0 { &[] } else { &along[..] });
+        x.zip_map(slopes, |x, slope| x.gt(0.0).where_(x, slope * x))
+    }
+}
+
+passes_on!(PRelu);
