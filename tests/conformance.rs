@@ -31,8 +31,9 @@ use retrograd::testing::{Entry, entries};
 use crate::case::{Family, Run};
 use crate::operator::Report;
 
-/// The families every operator of which must be in the table.
-const COMPLETE: [&str; 9] = ["unary", "binary", "reduce", "shape", "matmul", "linalg", "conv", "nn", "loss"];
+/// The families every operator or kind of which must be there.
+const COMPLETE: [&str; 10] =
+    ["unary", "binary", "reduce", "shape", "matmul", "linalg", "conv", "nn", "loss", "layers"];
 
 /// How the cases of a family that is not about operators are run: which kinds there are, and the checks of one.
 struct Runner {

@@ -44,7 +44,7 @@ pub(crate) fn knows(kind: &str) -> bool {
     KINDS.contains(&kind)
 }
 
-const KINDS: [&str; 17] = [
+const KINDS: [&str; 23] = [
     "Linear",
     "Bilinear",
     "Conv1d",
@@ -62,6 +62,12 @@ const KINDS: [&str; 17] = [
     "InstanceNorm1d",
     "Embedding",
     "PReLU",
+    "RNN",
+    "GRU",
+    "LSTM",
+    "MultiheadAttention",
+    "TransformerEncoderLayer",
+    "TransformerDecoderLayer",
 ];
 
 fn build(kind: &str, a: &Attrs) -> Box<dyn Subject> {
@@ -92,6 +98,49 @@ fn build(kind: &str, a: &Attrs) -> Box<dyn Subject> {
         "InstanceNorm1d" => plain(InstanceNorm1d::new(size("features")).eps(eps)),
         "Embedding" => plain(Embedding::new(size("num"), size("dim"), rng)),
         "PReLU" => plain(PRelu::new(size("num"))),
+        "RNN" => {
+            let layer = Rnn::with(size("input"), size("hidden"), recurrent(a), rng);
+            let squash = if a.str_or("nonlinearity", "tanh") == "relu" { Squash::Relu } else { Squash::Tanh };
+            Box::new(Built(layer.squash(squash), |layer, x| {
+                let (y, h) = layer.forward(&x[0]);
+                vec![y, h]
+            }))
+        }
+        "GRU" => Box::new(Built(Gru::with(size("input"), size("hidden"), recurrent(a), rng), |layer, x| {
+            let (y, h) = layer.forward(&x[0]);
+            vec![y, h]
+        })),
+        "LSTM" => {
+            Box::new(Built(Lstm::with(size("input"), size("hidden"), recurrent(a), rng), |layer, x| {
+                let (y, (h, c)) = layer.forward(&x[0]);
+                vec![y, h, c]
+            }))
+        }
+        "MultiheadAttention" => {
+            let batch_first = a.bool_or("batch_first", false);
+            let options = MultiheadOptions { batch_first, ..MultiheadOptions::default() };
+            let layer = MultiheadAttention::with(size("embed"), size("heads"), options, rng);
+            if a.bool_or("average", true) {
+                return Box::new(Built(layer, |layer, x| {
+                    let (y, weights) = layer.forward_weights(&x[0], &x[1], &x[2], &Masks::default());
+                    vec![y, weights.mean(1)]
+                }));
+            }
+            Box::new(Built(layer, |layer, x| {
+                let (y, weights) = layer.forward_weights(&x[0], &x[1], &x[2], &Masks::default());
+                vec![y, weights]
+            }))
+        }
+        "TransformerEncoderLayer" => {
+            let layer = TransformerEncoderLayer::with(size("d_model"), size("heads"), transformer(a), rng);
+            Box::new(Built(layer, |layer, x| vec![layer.forward(&x[0], &Masks::default())]))
+        }
+        "TransformerDecoderLayer" => {
+            let layer = TransformerDecoderLayer::with(size("d_model"), size("heads"), transformer(a), rng);
+            Box::new(Built(layer, |layer, x| {
+                vec![layer.forward(&x[0], &x[1], &Masks::default(), &Masks::default())]
+            }))
+        }
         _ => unreachable!("{kind} is among the known kinds"),
     }
 }
@@ -121,6 +170,33 @@ fn conv_transpose<const N: usize>(a: &Attrs, rng: &mut Rng) -> ConvTransposeNd<N
         .dilation(sizes(a, "dilation"))
         .groups(a.int_or("groups", 1).unsigned_abs());
     if a.bool_or("bias", true) { layer } else { layer.without_bias() }
+}
+
+fn recurrent(a: &Attrs) -> Recurrent {
+    Recurrent {
+        layers: a.int_or("layers", 1).unsigned_abs(),
+        bias: a.bool_or("bias", true),
+        batch_first: a.bool_or("batch_first", false),
+        dropout: 0.0,
+        bidirectional: a.bool_or("bidirectional", false),
+        projection: a.has("proj_size").then(|| a.int("proj_size").unsigned_abs()).filter(|&size| size > 0),
+    }
+}
+
+/// The cases have sequences first, and no dropout.
+fn transformer(a: &Attrs) -> TransformerOptions {
+    TransformerOptions {
+        feedforward: a.int("feedforward").unsigned_abs(),
+        dropout: 0.0,
+        activation: if a.str_or("activation", "relu") == "gelu" {
+            Activation::Gelu
+        } else {
+            Activation::Relu
+        },
+        norm_first: a.bool_or("norm_first", false),
+        batch_first: a.bool_or("batch_first", true),
+        ..TransformerOptions::default()
+    }
 }
 
 fn batch_norm<const N: usize>(a: &Attrs) -> BatchNormNd<N> {

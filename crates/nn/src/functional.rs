@@ -2,7 +2,7 @@
 //! of their own. They come as methods of `Tensor` through extension traits: [`Functional`] here, losses in
 //! [`loss`].
 
-mod attention;
+pub(crate) mod attention;
 mod entries;
 pub mod loss;
 mod norm;

@@ -5,6 +5,7 @@
 //! know.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod container;
 mod conv;
@@ -12,6 +13,8 @@ mod dropout;
 mod embedding;
 mod linear;
 mod norm;
+mod recurrent;
+mod transformer;
 
 use crate::init;
 use crate::module::Module;
@@ -22,6 +25,7 @@ pub use activation::{
     Celu, Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
     PRelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
 };
+pub use attention::{Masks, MultiheadAttention, MultiheadOptions};
 pub use batch_norm::{
     BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormNd, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d,
     InstanceNormNd,
@@ -34,6 +38,11 @@ pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use linear::{Bilinear, Linear};
 pub use norm::{GroupNorm, LayerNorm, RmsNorm};
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrent, Rnn, RnnCell, Squash};
+pub use transformer::{
+    Activation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
+    TransformerOptions,
+};
 
 /// A layer that maps one tensor to one tensor, whatever its type.
 ///

@@ -23,17 +23,23 @@ const OP: &str = "scaled_dot_product_attention";
 pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, options: &Attention) -> Tensor {
     check(q, k, v);
     let (k, v) = if options.grouped { (shared(q, k), shared(q, v)) } else { (k.clone(), v.clone()) };
+    weights(q, &k, options).matmul(v)
+}
+
+/// How much each query attends to each key: `[.., L, S]`, of sum 1 over the keys.
+#[track_caller]
+pub(crate) fn weights(q: &Tensor, k: &Tensor, options: &Attention) -> Tensor {
     let scale = options.scale.unwrap_or(1.0 / (q.size(-1) as f64).sqrt());
     // On both factors, so that half types do not overflow between.
     let (sign, root) = (scale.signum(), scale.abs().sqrt());
-    let mut scores = (q * (sign * root)).matmul((&k * root).mt());
+    let mut scores = (q * (sign * root)).matmul((k * root).mt());
     let (l, s) = (q.size(-2), k.size(-2));
     if options.causal {
         let (rows, columns) = (I64.arange(0, l, 1).reshape([-1, 1]), I64.arange(0, s, 1));
         scores = columns.gt(rows).where_(f64::NEG_INFINITY, scores);
     }
     let Some(mask) = &options.mask else {
-        return scores.softmax(-1).matmul(v);
+        return scores.softmax(-1);
     };
     scores = match mask.dtype() {
         Bool => mask.where_(scores, f64::NEG_INFINITY),
@@ -45,8 +51,7 @@ pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, options: &Attention)
     };
     // Without a key left there is no softmax, but NaN.
     let dead = scores.amax_keepdim(-1).eq(f64::NEG_INFINITY);
-    let weights = dead.where_(0.0, dead.where_(0.0, scores).softmax(-1));
-    weights.matmul(v)
+    dead.where_(0.0, dead.where_(0.0, scores).softmax(-1))
 }
 
 /// Heads of keys or values repeated for the query heads that share them.

@@ -45,9 +45,10 @@ impl Running {
         let before = self.num_batches_tracked.update(|count| count + 1i64);
         let momentum = momentum.unwrap_or_else(|| 1.0 / (before.item() + 1.0));
         for (slot, new) in [(&self.running_mean, mean), (&self.running_var, var)] {
-            slot.update(|old| {
+            let moved = |old: &Tensor| {
                 old.zip_map(new.cast_as(old), |old, new| old * (1.0 - momentum) + new * momentum)
-            });
+            };
+            drop(slot.update(moved));
         }
     }
 }
