@@ -18,6 +18,8 @@ mod layout;
 mod malformed;
 #[path = "conformance/operator.rs"]
 mod operator;
+#[path = "conformance/optimizers.rs"]
+mod optimizers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -42,7 +44,10 @@ struct Runner {
     check: fn(&Run) -> Report,
 }
 
-const RUNNERS: [Runner; 1] = [Runner { family: "layers", knows: layers::knows, check: layers::check }];
+const RUNNERS: [Runner; 2] = [
+    Runner { family: "layers", knows: layers::knows, check: layers::check },
+    Runner { family: "optimizers", knows: optimizers::knows, check: optimizers::check },
+];
 
 /// What was run of a family.
 #[derive(Default)]

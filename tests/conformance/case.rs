@@ -265,6 +265,17 @@ impl Run {
         let read = |(name, value): (&String, &Value)| Ok((name.clone(), self.reader().array(field, value)?));
         pairs.iter().map(read).collect()
     }
+
+    /// The arrays that `field` names, in lists of one for each step.
+    pub(crate) fn steps(&self, field: &str) -> Result<Vec<Vec<Array>>, String> {
+        let reader = self.reader();
+        let steps = reader.list(field)?.ok_or_else(|| format!("field `{field}`: absent"))?;
+        let read = |step: &Value| {
+            let names = step.as_array().ok_or_else(|| format!("field `{field}`: a step is not a list"))?;
+            names.iter().map(|name| reader.array(field, name)).collect()
+        };
+        steps.iter().map(read).collect()
+    }
 }
 
 fn attr(value: &Value) -> Attr {

@@ -68,7 +68,9 @@ pub use functional::{Attention, Functional};
 pub use layers::*;
 pub use module::{Mode, Module, Slot, SlotMut, StateDict};
 pub use optim::{
-    Adam, AdamW, ClipNorm, Optimizer, Sgd, Unused, clip_grad_norm, clip_grad_norm_with, clip_grad_value,
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, Lamb, Lion, Muon, NAdam,
+    Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, bias_or_norm, clip_grad_norm, clip_grad_norm_with,
+    clip_grad_value,
 };
 pub use param::{Buffer, Param};
 /// Derives [`trait@Module`] for a struct or an enum.
@@ -99,7 +101,9 @@ pub mod prelude {
     pub use crate::metrics::{ConfusionMatrix, accuracy};
     pub use crate::module::{Mode, StateDict};
     pub use crate::optim::{
-        Adam, AdamW, ClipNorm, Optimizer, Sgd, Unused, clip_grad_norm, clip_grad_norm_with, clip_grad_value,
+        Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, Lamb, Lion, Muon, NAdam,
+        Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, bias_or_norm, clip_grad_norm, clip_grad_norm_with,
+        clip_grad_value,
     };
     pub use crate::param::{Buffer, Param};
     pub use crate::train::Progress;

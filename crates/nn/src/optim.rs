@@ -6,21 +6,46 @@
 //! Rates are arguments of it, not constants: a schedule does not replan. Moments below the smallest normal
 //! number become 0 in the same pass, since arithmetic on subnormal numbers slows a converged model.
 //!
-//! `core` checks, keeps state by the parameters' identities and writes back; `sgd` and `adam` hold the
-//! formulas; `clip` limits gradients before a step.
+//! `core` checks gradients, knows groups and writes back; `state` keeps what goes with each parameter; `rule` is
+//! what an optimizer consists of. Each other file holds one optimizer's settings and formula, but for `clip`, which
+//! limits gradients before a step.
 
+mod adadelta;
+mod adafactor;
+mod adagrad;
 mod adam;
+mod adamax;
 mod clip;
 mod core;
+mod lamb;
+mod lion;
+mod muon;
+mod nadam;
+mod radam;
+mod rmsprop;
+mod rprop;
+mod rule;
 mod sgd;
+mod state;
 
 use crate::module::{Module, StateDict};
 use retrograd_autograd::Gradients;
 use retrograd_tensor::Error;
 
-pub use adam::{Adam, AdamW};
+pub use adadelta::{Adadelta, AdadeltaOptions};
+pub use adafactor::{Adafactor, AdafactorOptions};
+pub use adagrad::{Adagrad, AdagradOptions};
+pub use adam::{Adam, AdamOptions, AdamW, AdamWOptions};
+pub use adamax::{Adamax, AdamaxOptions};
 pub use clip::{ClipNorm, clip_grad_norm, clip_grad_norm_with, clip_grad_value};
-pub use sgd::Sgd;
+pub use lamb::{Lamb, LambOptions};
+pub use lion::{Lion, LionOptions};
+pub use muon::{AdjustLr, Muon, MuonOptions};
+pub use nadam::{NAdam, NAdamOptions};
+pub use radam::{RAdam, RAdamOptions};
+pub use rmsprop::{RmsProp, RmsPropOptions};
+pub use rprop::{Rprop, RpropOptions};
+pub use sgd::{Sgd, SgdOptions};
 
 /// What an optimizer does about a trainable parameter that the loss does not depend on.
 ///
@@ -35,7 +60,27 @@ pub enum Unused {
     Skip,
 }
 
+/// The settings of one group of parameters that may change from step to step.
+#[derive(Debug)]
+pub struct Knobs<'a> {
+    /// The learning rate.
+    pub lr: &'a mut f64,
+    /// The momentum, or the first beta; none where the optimizer has neither, or it is off.
+    pub momentum: Option<&'a mut f64>,
+}
+
+/// Whether a parameter is one that weight decay usually spares: a bias, or a factor of a normalisation. By
+/// convention these are the parameters called `bias` and those of fewer than two axes.
+///
+/// It chooses a group: `AdamW::new(&model, lr).group(bias_or_norm, |g| g.weight_decay = 0.0)`.
+pub fn bias_or_norm(name: &str, shape: &[usize]) -> bool {
+    shape.len() < 2 || name == "bias" || name.ends_with(".bias")
+}
+
 /// What all optimizers can do.
+///
+/// The state holds what steps have made, not the settings: an optimizer that is to continue must be made with the
+/// same ones, and a schedule brings back the rates that it set.
 ///
 /// ```
 /// use retrograd_autograd::Differentiate;
@@ -61,8 +106,13 @@ pub trait Optimizer {
     /// gradient is missing. Nothing is changed then.
     fn step(&mut self, model: &mut dyn Module, grads: &Gradients) -> Result<(), Error>;
 
-    /// The learning rate of the next step.
-    fn lr_mut(&mut self) -> &mut f64;
+    /// What schedules turn, one for each group of parameters: the first is that of all that no other group chose.
+    fn knobs(&mut self) -> Vec<Knobs<'_>>;
+
+    /// The learning rate of the next step, of the first group.
+    fn lr_mut(&mut self) -> &mut f64 {
+        self.knobs().swap_remove(0).lr
+    }
 
     /// The state by the names of the parameters: `fc1.weight.exp_avg`, and `fc1.weight.step`.
     fn state_dict(&self) -> StateDict;

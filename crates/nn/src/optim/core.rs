@@ -1,68 +1,62 @@
-//! What optimizers share: the parameters they were made for, their state, and the step around a formula.
+//! What optimizers share: the parameters they were made for, in groups with settings of their own, and the step
+//! around a rule. `state` keeps what goes with each parameter.
 
-use super::Unused;
-use crate::module::{Module, SlotMut, StateDict, join};
+use super::rule::Rule;
+use super::state::{Known, State};
+use super::{Knobs, Unused};
+use crate::module::{Module, SlotMut, StateDict};
 use crate::param::Param;
 use retrograd_autograd::{Differentiate, Gradients, Missing};
-use retrograd_tensor::{DType, Error, ErrorKind, Formula, I64, Operand, Scalar, Tensor, force_all, no_grad};
+use retrograd_tensor::{
+    DType, Error, ErrorKind, Formula, Operand, Scalar, Tensor, force_all, no_grad, raise,
+};
 use std::collections::BTreeMap;
 
 /// The bookkeeping of an optimizer. Live state goes by the identities of parameters, saved state by their names
 /// in the module that the optimizer was made for.
 #[derive(Debug)]
-pub(super) struct Core {
-    /// The optimizer's name, for messages.
-    op: &'static str,
+pub(super) struct Core<R> {
     pub(super) unused: Unused,
     params: BTreeMap<u64, Known>,
+    groups: Vec<R>,
 }
 
-#[derive(Debug)]
-struct Known {
-    name: String,
-    shape: Vec<usize>,
-    dtype: DType,
-    /// Absent before the first step.
-    state: Option<State>,
-}
+/// What an expression may depend on: group, step and type.
+type Key = (usize, u64, DType);
 
-#[derive(Clone, Debug)]
-struct State {
-    steps: u64,
-    moments: Vec<Tensor>,
-}
-
-/// One parameter's update in the making: what the formula reads.
+/// One parameter's update in the making: what the rule reads.
 pub(super) struct Update<'a> {
     /// The number of this step, from 1.
     pub(super) step: u64,
-    /// The parameter, its gradient, its moments.
-    operands: Vec<Operand>,
-    dtype: DType,
-    /// The formula of the parameter before, with what it may depend on.
-    last: &'a mut Option<(u64, DType, Formula)>,
+    pub(super) param: Tensor,
+    pub(super) grad: Tensor,
+    pub(super) slots: Vec<Tensor>,
+    key: Key,
+    /// The formula of the parameter before.
+    last: &'a mut Option<(Key, Formula)>,
 }
 
 impl Update<'_> {
-    /// Computes the new parameter and moments by one expression: `formula` gets the parameter, its gradient, its
-    /// moments and the `rates`, in this order, and gives the new parameter and moments. Moments are flushed.
+    /// Computes the new parameter and state by one expression: `formula` gets the parameter, its gradient, its
+    /// state and the `rates`, in this order, and gives the new parameter and state.
     ///
-    /// Within a step it is traced once for all parameters of a type and age.
+    /// Within a step it is traced once for all parameters of a group, type and age.
     pub(super) fn compute(
-        mut self,
+        self,
         rates: &[f64],
         formula: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
     ) -> Vec<Tensor> {
-        self.operands.extend(rates.iter().map(|&rate| Operand::from(rate)));
-        let known = self.last.take().filter(|(step, dtype, _)| (*step, *dtype) == (self.step, self.dtype));
-        let known =
-            known.unwrap_or_else(|| (self.step, self.dtype, Formula::new(self.operands.len(), formula)));
-        self.last.insert(known).2.apply(self.operands)
+        let mut operands = vec![Operand::from(self.param), Operand::from(self.grad)];
+        operands.extend(self.slots.into_iter().map(Operand::from));
+        operands.extend(rates.iter().map(|&rate| Operand::from(rate)));
+        let known = self.last.take().filter(|(key, _)| *key == self.key);
+        let known = known.unwrap_or_else(|| (self.key, Formula::new(operands.len(), formula)));
+        self.last.insert(known).1.apply(operands)
     }
 
     /// `moment`, or 0 where it is below the smallest normal number of the parameter's type.
     pub(super) fn flush(&self) -> impl Fn(Scalar) -> Scalar + use<> {
-        let least = match self.dtype {
+        let least = match self.key.2 {
             DType::F64 => f64::MIN_POSITIVE,
             // Half floats are computed in `f32`, whose speed does not suffer from their subnormal numbers.
             DType::F16 => 0.0,
@@ -72,55 +66,92 @@ impl Update<'_> {
     }
 }
 
-impl Core {
-    pub(super) fn new(op: &'static str, model: &dyn Module) -> Self {
-        let known = |(name, param): (String, &Param)| {
-            (param.id(), Known { name, shape: param.shape().to_vec(), dtype: param.dtype(), state: None })
-        };
+impl<R: Rule> Core<R> {
+    #[track_caller]
+    pub(super) fn new(model: &dyn Module, rule: R) -> Self {
+        let known = |(name, param): (String, &Param)| (param.id(), Known::new(name, param));
         let params = model.named_parameters().into_iter().map(known).collect();
-        Self { op, unused: Unused::default(), params }
+        checked(&rule);
+        Self { unused: Unused::default(), params, groups: vec![rule] }
     }
 
-    /// Checks all gradients, then replaces every trainable parameter and its `moments` moments by what `formula`
-    /// makes of them, and computes all of them together.
-    pub(super) fn step(
-        &mut self,
-        model: &mut dyn Module,
-        grads: &Gradients,
-        moments: usize,
-        formula: impl Fn(Update<'_>) -> Vec<Tensor>,
-    ) -> Result<(), Error> {
+    /// Changes the settings of the first group.
+    #[track_caller]
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut R)) {
+        change(&mut self.groups[0]);
+        checked(&self.groups[0]);
+    }
+
+    #[track_caller]
+    pub(super) fn group(&mut self, chosen: impl Fn(&str, &[usize]) -> bool, change: impl FnOnce(&mut R)) {
+        let mut rule = self.groups[0].clone();
+        change(&mut rule);
+        checked(&rule);
+        let group = Some(self.groups.len());
+        self.assign("group", |known| if chosen(&known.name, &known.shape) { group } else { known.group });
+        self.groups.push(rule);
+    }
+
+    #[track_caller]
+    pub(super) fn only(&mut self, chosen: impl Fn(&str, &[usize]) -> bool) {
+        self.assign("only", |known| known.group.filter(|_| chosen(&known.name, &known.shape)));
+    }
+
+    /// Puts every parameter into the group that `group` says, if that leaves or brings any.
+    #[track_caller]
+    fn assign(&mut self, what: &str, group: impl Fn(&Known) -> Option<usize>) {
+        let groups: Vec<Option<usize>> = self.params.values().map(group).collect();
+        let wanted = if what == "only" { 0..self.groups.len() } else { self.groups.len()..usize::MAX };
+        if !groups.iter().flatten().any(|group| wanted.contains(group)) {
+            let names: Vec<&str> = self.params.values().map(|known| known.name.as_str()).collect();
+            let detail = format!("`{what}` chose no parameter: there are {names:?}; choose one by its name");
+            raise(Error::new(R::NAME, ErrorKind::Value, detail));
+        }
+        for (known, group) in self.params.values_mut().zip(groups) {
+            known.group = group;
+        }
+    }
+
+    pub(super) fn knobs(&mut self) -> Vec<Knobs<'_>> {
+        self.groups.iter_mut().map(Rule::knobs).collect()
+    }
+
+    /// Checks all gradients, then replaces every trainable parameter and its state by what its rule makes of them,
+    /// and computes all of them together.
+    pub(super) fn step(&mut self, model: &mut dyn Module, grads: &Gradients) -> Result<(), Error> {
+        for rule in &self.groups {
+            rule.coherent().map_err(|problem| Error::new(R::NAME, ErrorKind::Value, problem))?;
+        }
         let ready = self.ready(model, grads)?;
-        let mut changed = Vec::with_capacity(ready.len() * (1 + moments));
+        let mut changed = Vec::new();
         let mut last = None;
         no_grad(|| {
             for (param, grad) in ready {
                 let Some(known) = self.params.get_mut(&param.id()) else { continue };
-                let old = known.state.take().unwrap_or_else(|| State {
-                    steps: 0,
-                    moments: (0..moments).map(|_| param.zeros_like().detach()).collect(),
-                });
-                let step = old.steps + 1;
-                let mut operands = vec![Operand::from(param.value().detach()), Operand::from(grad)];
-                operands.extend(old.moments.into_iter().map(Operand::from));
-                let mut new =
-                    formula(Update { step, operands, dtype: known.dtype, last: &mut last }).into_iter();
+                let Some(group) = known.group else { continue };
+                let rule = &self.groups[group];
+                let State { steps, slots } = known.take_state(rule);
+                let step = steps + 1;
+                let key = (group, step, known.dtype);
+                let value = param.value().detach();
+                let update = Update { step, param: value, grad: grad.clone(), slots, key, last: &mut last };
+                let mut new = rule.update(update).into_iter();
                 if let Some(value) = new.next() {
                     // From here on only the pending update holds the old value, which is what lets it be
                     // overwritten.
                     drop(param.replace(&value));
                     changed.push(value);
                 }
-                let moments: Vec<Tensor> = new.collect();
-                changed.extend(moments.iter().cloned());
-                known.state = Some(State { steps: step, moments });
+                let slots: Vec<Tensor> = new.collect();
+                changed.extend(slots.iter().cloned());
+                known.state = Some(State { steps: step, slots });
             }
             force_all(&changed.iter().collect::<Vec<_>>());
         });
         Ok(())
     }
 
-    /// The trainable parameters with their gradients, if every one has what a step needs.
+    /// The trainable parameters of this optimizer with their gradients, if every one has what a step needs.
     fn ready<'m, 'g>(
         &self,
         model: &'m mut dyn Module,
@@ -134,11 +165,19 @@ impl Core {
             if !param.is_trainable() {
                 return;
             }
+            let group = match self.params.get(&param.id()) {
+                Some(known) => known.group,
+                None => {
+                    trainable += 1;
+                    let problem = "is not a parameter of the model that the optimizer was made for";
+                    problems.push(format!("`{name}` {problem}"));
+                    return;
+                }
+            };
+            let Some(group) = group else { return };
             trainable += 1;
-            if !self.params.contains_key(&param.id()) {
-                problems.push(format!(
-                    "`{name}` is not a parameter of the model that the optimizer was made for"
-                ));
+            if let Err(problem) = self.groups[group].accepts(&param.shape()[..]) {
+                problems.push(format!("`{name}` {problem}"));
                 return;
             }
             match gradient(name, param, grads, self.unused) {
@@ -147,38 +186,32 @@ impl Core {
                 Err(problem) => problems.push(problem),
             }
         });
-        if problems.is_empty() { Ok(ready) } else { Err(refusal(self.op, trainable, &problems)) }
+        if problems.is_empty() { Ok(ready) } else { Err(refusal(R::NAME, trainable, &problems)) }
     }
 
-    /// The state under names: moment `i` as `name.moments[i]`.
-    pub(super) fn state_dict(&self, moments: &[&str]) -> StateDict {
+    /// The state under names, such as `fc1.weight.exp_avg`.
+    pub(super) fn state_dict(&self) -> StateDict {
         let mut dict = StateDict::new();
-        for Known { name, state, .. } in self.params.values() {
-            let Some(state) = state else { continue };
-            dict.insert(join(name, "step").into_owned(), Tensor::from(state.steps as i64));
-            for (moment, value) in moments.iter().zip(&state.moments) {
-                dict.insert(join(name, moment).into_owned(), value.clone());
+        for known in self.params.values() {
+            if let Some(group) = known.group {
+                known.save(&self.groups[group], &mut dict);
             }
         }
         dict
     }
 
     /// Takes state back; a parameter without entries begins anew.
-    pub(super) fn load_state_dict(&mut self, moments: &[&str], dict: &StateDict) -> Result<(), Error> {
+    pub(super) fn load_state_dict(&mut self, dict: &StateDict) -> Result<(), Error> {
         let mut problems = Vec::new();
         let mut states = BTreeMap::new();
         let mut used = 0;
         for (&id, known) in &self.params {
-            let names = ["step"].iter().chain(moments).map(|part| join(&known.name, part).into_owned());
-            let entries: Vec<(String, Option<&Tensor>)> =
-                names.map(|name| (name.clone(), dict.get(&name))).collect();
-            let given = entries.iter().filter(|(_, value)| value.is_some()).count();
+            let Some(group) = known.group else { continue };
+            let (given, state) = known.load(&self.groups[group], dict);
             used += given;
-            if given > 0 {
-                match known.state_of(&entries) {
-                    Ok(state) => drop(states.insert(id, state)),
-                    Err(problem) => problems.push(problem),
-                }
+            match state {
+                Ok(state) => drop(states.insert(id, state)),
+                Err(problem) => problems.push(problem),
             }
         }
         if used < dict.len() {
@@ -186,30 +219,19 @@ impl Core {
         }
         if !problems.is_empty() {
             let detail = format!("state does not fit: {}; the optimizer is unchanged", problems.join(", "));
-            return Err(Error::new(self.op, ErrorKind::Format, detail));
+            return Err(Error::new(R::NAME, ErrorKind::Format, detail));
         }
         for (id, known) in &mut self.params {
-            known.state = states.remove(id);
+            known.state = states.remove(id).flatten();
         }
         Ok(())
     }
 }
 
-impl Known {
-    /// The state that the entries `step`, then moments, make up.
-    fn state_of(&self, entries: &[(String, Option<&Tensor>)]) -> Result<State, String> {
-        let mut values = Vec::new();
-        for (position, (name, value)) in entries.iter().enumerate() {
-            let value = value.ok_or_else(|| format!("`{name}` is missing"))?;
-            let (shape, dtype) = if position == 0 { (&[][..], I64) } else { (&self.shape[..], self.dtype) };
-            if value.shape()[..] != *shape || value.dtype() != dtype {
-                let (given, given_dtype) = (&value.shape()[..], value.dtype());
-                return Err(format!("`{name}` is {given_dtype} {given:?}, not {dtype} {shape:?}"));
-            }
-            values.push(value.detach());
-        }
-        let moments = values.split_off(1);
-        Ok(State { steps: values[0].item() as u64, moments })
+#[track_caller]
+fn checked<R: Rule>(rule: &R) {
+    if let Err(problem) = rule.check() {
+        raise(Error::new(R::NAME, ErrorKind::Value, problem));
     }
 }
 
