@@ -20,6 +20,8 @@ mod malformed;
 mod operator;
 #[path = "conformance/optimizers.rs"]
 mod optimizers;
+#[path = "conformance/schedulers.rs"]
+mod schedulers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -34,8 +36,20 @@ use crate::case::{Family, Run};
 use crate::operator::Report;
 
 /// The families every operator or kind of which must be there.
-const COMPLETE: [&str; 10] =
-    ["unary", "binary", "reduce", "shape", "matmul", "linalg", "conv", "nn", "loss", "layers"];
+const COMPLETE: [&str; 12] = [
+    "unary",
+    "binary",
+    "reduce",
+    "shape",
+    "matmul",
+    "linalg",
+    "conv",
+    "nn",
+    "loss",
+    "layers",
+    "optimizers",
+    "schedulers",
+];
 
 /// How the cases of a family that is not about operators are run: which kinds there are, and the checks of one.
 struct Runner {
@@ -44,9 +58,10 @@ struct Runner {
     check: fn(&Run) -> Report,
 }
 
-const RUNNERS: [Runner; 2] = [
+const RUNNERS: [Runner; 3] = [
     Runner { family: "layers", knows: layers::knows, check: layers::check },
     Runner { family: "optimizers", knows: optimizers::knows, check: optimizers::check },
+    Runner { family: "schedulers", knows: schedulers::knows, check: schedulers::check },
 ];
 
 /// What was run of a family.

@@ -276,6 +276,13 @@ impl Run {
         };
         steps.iter().map(read).collect()
     }
+
+    /// The numbers of the list `field`.
+    pub(crate) fn numbers(&self, field: &str) -> Result<Vec<f64>, String> {
+        let values = self.reader().list(field)?.ok_or_else(|| format!("field `{field}`: absent"))?;
+        let read = |value: &Value| value.as_f64().ok_or_else(|| format!("field `{field}`: not numbers"));
+        values.iter().map(read).collect()
+    }
 }
 
 fn attr(value: &Value) -> Attr {

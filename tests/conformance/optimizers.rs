@@ -11,7 +11,7 @@ use crate::case::{Array, Data, Run};
 use crate::compare::{Bar, close};
 use crate::operator::{Report, guarded};
 
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "SGD",
     "Adam",
     "AdamW",
@@ -25,6 +25,7 @@ const KINDS: [&str; 13] = [
     "Muon",
     "Adafactor",
     "clip_grad_norm",
+    "LBFGS",
 ];
 
 pub(crate) fn knows(kind: &str) -> bool {
@@ -39,6 +40,8 @@ pub(crate) fn check(run: &Run) -> Report {
         let bar = if run.kind == "Muon" { Bar { absolute: 0.0, relative: 5e-2 } } else { bar };
         let outcome = guarded(|| match run.kind.as_str() {
             "clip_grad_norm" => clipping(run, dtype, bar),
+            // Its bar is beyond single precision.
+            "LBFGS" => minimisation(run),
             _ => steps(run, dtype, bar),
         });
         report.note(&dtype.to_string(), outcome.and_then(|outcome| outcome));
@@ -47,23 +50,23 @@ pub(crate) fn check(run: &Run) -> Report {
 }
 
 /// The options of a case, which must all be read.
-struct Options<'a> {
+pub(crate) struct Options<'a> {
     values: &'a serde_json::Map<String, Value>,
     read: RefCell<BTreeSet<&'static str>>,
 }
 
 impl<'a> Options<'a> {
-    fn of(run: &'a Run) -> Result<Self, String> {
+    pub(crate) fn of(run: &'a Run) -> Result<Self, String> {
         let values = run.field("attrs")?.as_object().ok_or("field `attrs`: not an object")?;
         Ok(Self { values, read: RefCell::new(BTreeSet::from(["note"])) })
     }
 
-    fn find(&self, name: &'static str) -> Option<&'a Value> {
+    pub(crate) fn find(&self, name: &'static str) -> Option<&'a Value> {
         self.read.borrow_mut().insert(name);
         self.values.get(name).filter(|value| !value.is_null())
     }
 
-    fn number(&self, name: &'static str) -> Option<f64> {
+    pub(crate) fn number(&self, name: &'static str) -> Option<f64> {
         self.find(name).map(|value| match value.as_str() {
             Some("inf") => f64::INFINITY,
             _ => value.as_f64().unwrap_or_else(|| panic!("option `{name}`: {value} is not a number")),
@@ -77,7 +80,7 @@ impl<'a> Options<'a> {
     }
 
     /// The numbers of a list; none in place of a null.
-    fn list(&self, name: &'static str) -> Option<Vec<Option<f64>>> {
+    pub(crate) fn list(&self, name: &'static str) -> Option<Vec<Option<f64>>> {
         let values = self.find(name)?.as_array();
         let values = values.unwrap_or_else(|| panic!("option `{name}`: not a list"));
         Some(values.iter().map(Value::as_f64).collect())
@@ -89,7 +92,7 @@ impl<'a> Options<'a> {
         Some(at(0).zip(at(1)).unwrap_or_else(|| panic!("option `{name}`: not two numbers")))
     }
 
-    fn finish(&self) -> Result<(), String> {
+    pub(crate) fn finish(&self) -> Result<(), String> {
         let read = self.read.borrow();
         let unread: Vec<&String> = self.values.keys().filter(|name| !read.contains(name.as_str())).collect();
         if unread.is_empty() { Ok(()) } else { Err(format!("options {unread:?} are not known")) }
@@ -224,4 +227,31 @@ fn clipping(run: &Run, dtype: DType, bar: Bar) -> Result<(), String> {
         close(&grads[param], want, bar, None)?;
     }
     Ok(())
+}
+
+/// Minimises the case's objective from its start; the last loss must be below the case's bar.
+fn minimisation(run: &Run) -> Result<(), String> {
+    let o = Options::of(run)?;
+    let number = |name| o.number(name).ok_or_else(|| format!("option `{name}`: absent"));
+    let mut model = params(&run.required("initial")?, F64);
+    let mut optimizer = Lbfgs::new(&model, number("lr")?).max_iter(number("max_iter")? as usize);
+    if o.find("line_search").is_some_and(|search| search == "strong_wolfe") {
+        optimizer = optimizer.strong_wolfe(true);
+    }
+    let steps = number("outer_steps")? as usize;
+    if o.find("objective").and_then(Value::as_str) != Some("100*(y-x^2)^2+(1-x)^2") {
+        return Err("option `objective`: only Rosenbrock's function is known".to_owned());
+    }
+    o.finish()?;
+    let objective = |model: &Vec<Param>| {
+        let (x, y) = (model[0].select(0, 0), model[0].select(0, 1));
+        100.0 * (y - x.square()).square() + (1.0 - x).square()
+    };
+    for _ in 0..steps {
+        drop(optimizer.step(&mut model, objective).map_err(|error| error.to_string())?);
+    }
+    let bar = run.field("bar")?.as_str().and_then(|bar| bar.rsplit(' ').next()?.parse::<f64>().ok());
+    let bar = bar.ok_or("field `bar`: does not end in a number")?;
+    let last = objective(&model).item();
+    if last < bar { Ok(()) } else { Err(format!("the last loss is {last}; the bar is {bar}")) }
 }

@@ -2,7 +2,7 @@
 use crate::differentiate::shown;
 use crate::sweep::{Found, IdMap};
 use retrograd_tensor::hidden::{self, Record};
-use retrograd_tensor::{Error, ErrorKind, Tensor, levels, raise};
+use retrograd_tensor::{Error, ErrorKind, Tensor, force_all, levels, no_grad, raise};
 use std::ops::Index;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
@@ -122,6 +122,35 @@ impl Gradients {
             ));
         }
         *old = Entry::new(shown(g, x.tensor()));
+    }
+    /// Adds the gradients of another backward pass, so that several small batches give what a large one gives: the
+    /// losses of the parts, each times its share of the whole, add up to the loss of the whole.
+    ///
+    /// ```
+    /// use retrograd_autograd::{Differentiate, Gradients};
+    /// use retrograd_tensor::Tensor;
+    /// let w = Tensor::from([1.0f64, 2.0]).tracked();
+    /// let x = Tensor::from([[1.0f64, 0.0], [3.0, 1.0], [0.0, 2.0], [4.0, 4.0]]);
+    /// let mut grads = Gradients::default();
+    /// for part in x.chunk(2, 0) {
+    ///     grads.add(((part * &w).square().mean(()) * 0.5).backward());
+    /// }
+    /// assert_eq!(grads[&w], (x * &w).square().mean(()).backward()[&w]);
+    /// ```
+    #[track_caller]
+    pub fn add(&mut self, other: Gradients) {
+        let mut sums = Vec::new();
+        for (id, entry) in other.cotangents {
+            let sum = match self.cotangents.remove(&id) {
+                Some(old) => no_grad(|| old.g + entry.g),
+                None => entry.g,
+            };
+            sums.push(sum.clone());
+            self.cotangents.insert(id, Entry::new(sum));
+        }
+        self.cuts.extend(other.cuts);
+        // Pending sums would keep the terms.
+        force_all(&sums.iter().collect::<Vec<_>>());
     }
     /// Removes and returns the gradient of a leaf, so that its memory can be reused.
     pub fn take(&mut self, x: &(impl Leaf + ?Sized)) -> Option<Tensor> {

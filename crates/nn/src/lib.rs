@@ -35,7 +35,7 @@
 //! | [`param`] | [`Param`] and [`Buffer`], the only slots whose content changes |
 //! | [`layers`], [`init`] | structs with parameters; their initial values |
 //! | [`functional`] | composites that only networks use: [`Functional`], the [`Losses`] |
-//! | [`optim`] | optimizers and gradient clipping |
+//! | [`optim`], [`schedule`] | optimizers, clipping, averages, loss scaling; learning rates over time |
 //! | [`mod@audit`] | what a backward pass gave each parameter |
 //! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the progress line, accuracy, curves |
 //!
@@ -57,6 +57,7 @@ pub mod metrics;
 pub mod module;
 pub mod optim;
 pub mod param;
+pub mod schedule;
 pub mod train;
 
 pub use audit::{Audit, audit};
@@ -68,9 +69,9 @@ pub use functional::{Attention, Functional};
 pub use layers::*;
 pub use module::{Mode, Module, Slot, SlotMut, StateDict};
 pub use optim::{
-    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, Lamb, Lion, Muon, NAdam,
-    Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, bias_or_norm, clip_grad_norm, clip_grad_norm_with,
-    clip_grad_value,
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, GradScaler, Lamb, Lbfgs, Lion,
+    Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, WeightAverage, bias_or_norm, clip_grad_norm,
+    clip_grad_norm_with, clip_grad_value,
 };
 pub use param::{Buffer, Param};
 /// Derives [`trait@Module`] for a struct or an enum.
@@ -101,11 +102,12 @@ pub mod prelude {
     pub use crate::metrics::{ConfusionMatrix, accuracy};
     pub use crate::module::{Mode, StateDict};
     pub use crate::optim::{
-        Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, Lamb, Lion, Muon, NAdam,
-        Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, bias_or_norm, clip_grad_norm, clip_grad_norm_with,
-        clip_grad_value,
+        Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, GradScaler, Lamb, Lbfgs, Lion,
+        Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, WeightAverage, bias_or_norm,
+        clip_grad_norm, clip_grad_norm_with, clip_grad_value,
     };
     pub use crate::param::{Buffer, Param};
+    pub use crate::schedule::{self, Schedule, Scheduler};
     pub use crate::train::Progress;
     // The trait and its derive macro.
     pub use crate::Module;

@@ -7,17 +7,20 @@
 //! number become 0 in the same pass, since arithmetic on subnormal numbers slows a converged model.
 //!
 //! `core` checks gradients, knows groups and writes back; `state` keeps what goes with each parameter; `rule` is
-//! what an optimizer consists of. Each other file holds one optimizer's settings and formula, but for `clip`, which
-//! limits gradients before a step.
+//! what an optimizer consists of. Each other file holds one optimizer's settings and formula, but for `clip` (limits
+//! on gradients before a step), `scale` (loss scaling) and `average` (of weights over a run); `lbfgs` has a step of
+//! its own.
 
 mod adadelta;
 mod adafactor;
 mod adagrad;
 mod adam;
 mod adamax;
+mod average;
 mod clip;
 mod core;
 mod lamb;
+mod lbfgs;
 mod lion;
 mod muon;
 mod nadam;
@@ -25,6 +28,7 @@ mod radam;
 mod rmsprop;
 mod rprop;
 mod rule;
+mod scale;
 mod sgd;
 mod state;
 
@@ -37,15 +41,19 @@ pub use adafactor::{Adafactor, AdafactorOptions};
 pub use adagrad::{Adagrad, AdagradOptions};
 pub use adam::{Adam, AdamOptions, AdamW, AdamWOptions};
 pub use adamax::{Adamax, AdamaxOptions};
+pub use average::WeightAverage;
 pub use clip::{ClipNorm, clip_grad_norm, clip_grad_norm_with, clip_grad_value};
 pub use lamb::{Lamb, LambOptions};
+pub use lbfgs::Lbfgs;
 pub use lion::{Lion, LionOptions};
 pub use muon::{AdjustLr, Muon, MuonOptions};
 pub use nadam::{NAdam, NAdamOptions};
 pub use radam::{RAdam, RAdamOptions};
 pub use rmsprop::{RmsProp, RmsPropOptions};
 pub use rprop::{Rprop, RpropOptions};
+pub use scale::GradScaler;
 pub use sgd::{Sgd, SgdOptions};
+pub(crate) use state::entry;
 
 /// What an optimizer does about a trainable parameter that the loss does not depend on.
 ///

@@ -82,7 +82,7 @@ fn joint_norm(found: &[(&Param, Tensor)], order: f64) -> Tensor {
 }
 
 /// The trainable parameters with their gradients, if every one is usable.
-fn usable<'m>(
+pub(super) fn usable<'m>(
     op: &'static str,
     model: &'m dyn Module,
     grads: &Gradients,

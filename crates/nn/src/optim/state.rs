@@ -70,7 +70,7 @@ impl Known {
 }
 
 /// The entry `name` of `dict`, if its shape and type are those of `like`.
-pub(super) fn entry(dict: &StateDict, name: &str, like: &Tensor) -> Result<Tensor, String> {
+pub(crate) fn entry(dict: &StateDict, name: &str, like: &Tensor) -> Result<Tensor, String> {
     let value = dict.get(name).ok_or_else(|| format!("`{name}` is missing"))?;
     let (shape, dtype) = (&like.shape()[..], like.dtype());
     if value.shape()[..] != *shape || value.dtype() != dtype {
