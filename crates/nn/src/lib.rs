@@ -62,8 +62,8 @@ pub mod train;
 
 pub use audit::{Audit, audit};
 pub use functional::loss::{
-    Bce, BceWithLogits, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, Nll, PoissonNll,
-    Reduction, SmoothL1, TripletMargin,
+    Bce, BceWithLogits, CrossEntropy, Ctc, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, MultiMargin,
+    Nll, PoissonNll, Reduction, SmoothL1, TaskLosses, TripletMargin,
 };
 pub use functional::{Attention, Functional};
 pub use layers::*;
@@ -93,8 +93,8 @@ pub mod prelude {
     pub use crate::chart::{Chart, save_svg};
     pub use crate::data::{self, Dataset, Split};
     pub use crate::functional::loss::{
-        Bce, BceWithLogits, CrossEntropy, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, Nll, PoissonNll,
-        Reduction, SmoothL1, TripletMargin,
+        Bce, BceWithLogits, CrossEntropy, Ctc, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses,
+        MultiMargin, Nll, PoissonNll, Reduction, SmoothL1, TaskLosses, TripletMargin,
     };
     pub use crate::functional::{Attention, Functional};
     pub use crate::init::{self, Fan, Nonlinearity};

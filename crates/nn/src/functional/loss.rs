@@ -3,11 +3,16 @@
 //! [`Losses`] holds them; each has a form with defaults, which averages, and a form `.._with` that takes its
 //! options or just a [`Reduction`]. Names, defaults and semantics are PyTorch's, but that shapes must agree
 //! exactly: a loss never broadcasts its target. Formulas are in `classify`, `regress` and `margin`.
+//! [`TaskLosses`] are those of special tasks, in `task` and `ctc`.
 
 mod classify;
+mod ctc;
 mod entries;
 mod margin;
 mod regress;
+mod task;
+
+pub use task::{Ctc, MultiMargin, TaskLosses};
 
 use super::sealed;
 use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
