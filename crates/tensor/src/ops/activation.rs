@@ -22,7 +22,7 @@ const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 elementwise! { (o, g)
     /// `max(x, 0)`.
     ///
-    /// *Gradient:* `g` above 0, else 0: `relu'(0) = 0`. NaN stays NaN.
+    /// *Gradient:* `g` above 0, else 0: `relu'(0) = 0`. NaN stays NaN, and lets `g` through.
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
