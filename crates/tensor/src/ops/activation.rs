@@ -154,13 +154,14 @@ elementwise! { (o, g)
     /// assert_eq!(Tensor::from([0.0f32, 100.0]).gelu_tanh().to_vec::<f32>(), [0.0, 100.0]);
     /// ```
     GELU_TANH: float gelu_tanh(x) = {
+        // (1 + tanh(u)) / 2 is sigmoid(2 u), which does not cancel far below 0.
         let inner = T::lit(GELU_SCALE) * (x + T::lit(GELU_CUBIC) * (x * x * x));
-        T::lit(0.5) * x * (T::lit(1.0) + inner.tanh())
+        x * (T::lit(2.0) * inner).sigmoid()
     }; [{
-        let t = (GELU_SCALE * (x + GELU_CUBIC * (x * x * x))).tanh();
-        // Where the tangent is flat its slope is 0, though the cubic may have overflowed.
-        let slope = (1.0 - t * t).gate(GELU_SCALE * (1.0 + 3.0 * GELU_CUBIC * (x * x)));
-        g * (0.5 * (1.0 + t) + 0.5 * x * slope)
+        let s = (2.0 * GELU_SCALE * (x + GELU_CUBIC * (x * x * x))).sigmoid();
+        // Where the sigmoid is flat its slope is 0, though the cubic may have overflowed.
+        let slope = (s * (1.0 - s)).gate(2.0 * GELU_SCALE * (1.0 + 3.0 * GELU_CUBIC * (x * x)));
+        g * (s + x * slope)
     }]; Real;
     /// `x / (1 + |x|)`. Integers become `F32`.
     ///
