@@ -22,6 +22,8 @@ mod operator;
 mod optimizers;
 #[path = "conformance/schedulers.rs"]
 mod schedulers;
+#[path = "conformance/transforms.rs"]
+mod transforms;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -71,6 +73,10 @@ struct Tally {
     cases_passed: AtomicUsize,
     checks: AtomicUsize,
     checks_passed: AtomicUsize,
+    /// Checks that ask nothing of the reference.
+    generated: AtomicUsize,
+    /// Checks that were left out, by reason.
+    skips: Mutex<BTreeMap<&'static str, usize>>,
     /// Operators that `vmap` ran slice by slice.
     sliced: Mutex<BTreeSet<String>>,
 }
@@ -113,7 +119,7 @@ fn main() -> ExitCode {
     }
     let conclusion = libtest_mimic::run(&args, trials);
     if !args.list {
-        conclude(&plans);
+        conclude(&plans, table.len());
     }
     conclusion.exit_code()
 }
@@ -173,6 +179,10 @@ impl Plan {
             tally.cases.fetch_add(1, Ordering::Relaxed);
             tally.checks.fetch_add(checks, Ordering::Relaxed);
             tally.checks_passed.fetch_add(report.passed, Ordering::Relaxed);
+            tally.generated.fetch_add(report.generated, Ordering::Relaxed);
+            let mut skips = tally.skips.lock().unwrap_or_else(PoisonError::into_inner);
+            report.skips.iter().for_each(|reason| *skips.entry(reason).or_default() += 1);
+            drop(skips);
             if report.sliced {
                 tally.sliced.lock().unwrap_or_else(PoisonError::into_inner).insert(kind.clone());
             }
@@ -210,7 +220,7 @@ fn announce(plans: &[Plan], table: &BTreeMap<&'static str, &'static Entry>, call
 }
 
 /// How much of it passed, after the tests.
-fn conclude(plans: &[Plan]) {
+fn conclude(plans: &[Plan], operators: usize) {
     let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
     let mut total = [0; 4];
     for plan in plans {
@@ -236,4 +246,18 @@ fn conclude(plans: &[Plan]) {
     println!(
         "passed in all: {passed} of {cases} cases, {checks_passed} of {checks} checks; not built: {absent} cases"
     );
+    let generated = plans.iter().map(|plan| read(&plan.tally.generated)).sum::<usize>();
+    println!(
+        "operators in the table: {operators}; checks that ask nothing of the reference: {generated} of {checks}"
+    );
+    let mut skips = BTreeMap::new();
+    for plan in plans {
+        for (reason, count) in &*plan.tally.skips.lock().unwrap_or_else(PoisonError::into_inner) {
+            *skips.entry(*reason).or_default() += *count;
+        }
+    }
+    println!("skipped: {} checks", skips.values().sum::<usize>());
+    for (reason, count) in skips {
+        println!("  {count} times: {reason}");
+    }
 }

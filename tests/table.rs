@@ -8,6 +8,8 @@ mod known;
 mod neighbours;
 #[path = "table/rows.rs"]
 mod rows;
+#[path = "table/sample.rs"]
+mod sample;
 #[path = "table/spatial.rs"]
 mod spatial;
 

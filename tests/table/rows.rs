@@ -1,55 +1,15 @@
 //! Every row of the elementwise table: its first and second gradients are those of its formula, by central
-//! differences at points drawn from the row's [`Sample`]; a row without a gradient gives an untracked result.
+//! differences at points drawn from the row's sample; a row without a gradient gives an untracked result.
 //!
 //! A row is tested because it is in the table: adding one needs no line here.
+use super::sample::{call, points};
 use retrograd::prelude::*;
-use retrograd::testing::{Attrs, Class, Elementwise, Entry, Sample, elementwise, entries};
+use retrograd::testing::{Class, Elementwise, elementwise};
 
 /// Points at which each row is tried.
 const POINTS: usize = 64;
 /// Half the width of a central difference.
 const STEP: f64 = 1e-5;
-
-/// `arity` operands of [`POINTS`] elements each, from the domain of the row.
-fn points(row: &Elementwise) -> Vec<Vec<f64>> {
-    let mut rng = Rng::new(11);
-    let mut unit = move || F64.rand([], &mut rng).item();
-    let mut operands = vec![Vec::with_capacity(POINTS); row.arity];
-    while operands[0].len() < POINTS {
-        let point: Vec<f64> = (0..row.arity)
-            .map(|_| match row.sample {
-                Sample::Real | Sample::Distinct => 4.0 * unit() - 2.0,
-                Sample::Positive => 0.25 + 2.75 * unit(),
-                Sample::Unit => 1.8 * unit() - 0.9,
-                Sample::Fraction => 0.05 + 0.9 * unit(),
-                Sample::AboveOne => 1.1 + 1.9 * unit(),
-            })
-            .collect();
-        if smooth(row.sample, &point) {
-            for (operand, value) in operands.iter_mut().zip(point) {
-                operand.push(value);
-            }
-        }
-    }
-    operands
-}
-
-/// Whether a point keeps away from the kinks and jumps that its sample excludes.
-fn smooth(sample: Sample, point: &[f64]) -> bool {
-    let off = |x: f64| (x - x.round()).abs() > 0.02;
-    if matches!(sample, Sample::Real | Sample::Distinct) && !point.iter().all(|x| off(2.0 * x)) {
-        return false;
-    }
-    let pairs = || point.iter().enumerate().flat_map(|(i, x)| point[..i].iter().map(move |y| (*x, *y)));
-    sample != Sample::Distinct || pairs().all(|(x, y)| (x - y).abs() > 0.02 && off(x / y) && off(y / x))
-}
-
-/// The entry that calls a row.
-fn entry(row: &Elementwise) -> &'static Entry {
-    let name = row.name.trim_end_matches('_');
-    let found = entries().into_iter().find(|entry| entry.name == name);
-    found.unwrap_or_else(|| panic!("no entry calls `{}`", row.name))
-}
 
 /// Fails where a gradient is not what differences say.
 fn close(what: &str, got: &Tensor, want: &Tensor, at: &[Vec<f64>]) {
@@ -70,12 +30,12 @@ fn difference(f: impl Fn(&[Tensor]) -> Tensor, x: &[Tensor], k: usize) -> Tensor
 }
 
 fn check(row: &Elementwise) {
-    let at = points(row);
+    let at = points(row, POINTS);
     let x: Vec<Tensor> = at.iter().map(|x| Tensor::from(x.as_slice())).collect();
     let weights = Tensor::from((0..POINTS).map(|i| 0.5 + (i % 7) as f64 / 7.0).collect::<Vec<_>>());
     // A condition is no number, and has no derivative.
     let first = usize::from(row.class == Class::Choose);
-    let f = |x: &[Tensor]| &weights * (entry(row).call)(x, &Attrs::default()).remove(0);
+    let f = |x: &[Tensor]| &weights * call(row, x);
     // The gradient by operand `k`, itself differentiable.
     let slope = |x: &[Tensor], k: usize| {
         let x: Vec<Tensor> = x.iter().map(|x| if x.is_tracked() { x.clone() } else { x.tracked() }).collect();
@@ -99,8 +59,8 @@ fn check(row: &Elementwise) {
 #[test]
 fn gradients_are_those_of_the_formulas() {
     for row in elementwise().filter(|row| row.class != Class::Bits) {
-        let x: Vec<Tensor> = points(row).into_iter().map(|x| Tensor::from(x).tracked()).collect();
-        if (entry(row).call)(&x, &Attrs::default())[0].is_tracked() {
+        let x: Vec<Tensor> = points(row, POINTS).into_iter().map(|x| Tensor::from(x).tracked()).collect();
+        if call(row, &x).is_tracked() {
             check(row);
         } else {
             assert!(matches!(row.class, Class::Test | Class::Logic), "{} has no gradient", row.name);
