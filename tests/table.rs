@@ -2,6 +2,10 @@
 //! what no reference case calls against known values, and the entries against the reference cases, so that a new
 //! one without either is a failure.
 
+#[path = "table/api.rs"]
+mod api;
+#[path = "table/composites.rs"]
+mod composites;
 #[path = "table/known.rs"]
 mod known;
 #[path = "table/neighbours.rs"]
