@@ -36,7 +36,8 @@ fn calls(source: &str, name: &str) -> bool {
     source.match_indices(name).any(|(at, _)| {
         let (before, after) = (&source[..at], &source[at + name.len()..]);
         let method = before.ends_with('.') || before.ends_with("::");
-        let function = before.ends_with([' ', '(', '|']) && !before.ends_with("fn ") && after.starts_with("(");
+        let function =
+            before.ends_with([' ', '(', '|']) && !before.ends_with("fn ") && after.starts_with("(");
         function || method && (after.starts_with(['(', ',', ')']) || after.starts_with("::<"))
     })
 }
