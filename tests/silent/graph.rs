@@ -145,3 +145,23 @@ fn what_is_computed_again_reaches_what_it_captured() {
     let plain = orders([&Tensor::from([1.0, 3.0]), &w], |[x, w]| (x * w).square() * w);
     assert_eq!(orders([&Tensor::from([1.0, 3.0]), &w], |[x, w]| run(x, w)), plain);
 }
+// A copy that only changes how elements lie, and is taken for a cut or a step of its own.
+#[test]
+fn a_copy_passes_gradients_on() {
+    check([1.0, 2.0, 3.0, 4.0], |x| x.reshape([2, 2]).t().contiguous(), [[1.0, 3.0, 2.0, 4.0], [0.0; 4]]);
+    check([1.0, 2.0], |x| x.flip(0).contiguous().square(), [[4.0, 4.0], [4.0, 2.0]]);
+}
+// Dropout whose backward pass draws another mask, or forgets the factor.
+#[test]
+fn dropout_drops_the_same_elements_backward() {
+    let key = Rng::new(3).reserve(MANY as u64);
+    let x = (seeded([MANY], 8) + 10.0).tracked();
+    let y = x.dropout(0.25, key);
+    let slope = grad_recorded(&y.square().sum(()), &[&x]).remove(0);
+    // y is x / 0.75 or 0: the slope of its square is 2 y / 0.75, and once more 2 / 0.75^2.
+    close(&slope, &(y.detach() * (2.0 / 0.75)));
+    let bend = grad(&slope.sum(()), &[&x]).remove(0);
+    close(&bend, &(y.detach().ne(0.0).cast(F64) * (2.0 / 0.5625)));
+    let kept = y.ne(0.0).cast(F64).mean(()).item();
+    assert!((kept - 0.75).abs() < 0.03, "{kept}");
+}
