@@ -128,6 +128,7 @@ const STATE: &[(&str, &str)] = &[
     ("crates/tensor/src/cpu/mod.rs", "the instruction set"),
     ("crates/tensor/src/cpu/pool.rs", "the thread pool and the limit of threads"),
     ("crates/tensor/src/cpu/run.rs", "the registers of a thread"),
+    ("crates/tensor/src/dry.rs", "whether a dry run is on in a thread, and its account"),
     ("crates/tensor/src/error.rs", "the open attempts of a thread"),
     ("crates/tensor/src/fuse.rs", "the cache of program code"),
     ("crates/tensor/src/levels.rs", "the open levels of a thread, operations that were sliced"),

@@ -153,7 +153,20 @@ impl Sweep<'_> {
         );
         Error::new(self.request.op, ErrorKind::Gradient, detail)
     }
+    /// A dry run must not take what a forward pass outside of it has saved.
+    fn check_inside(&self, record: &Record) -> Result<(), Error> {
+        if !record.precedes_dry_run() {
+            return Ok(());
+        }
+        let detail = format!(
+            "in a dry run, a graph from before: {} at {}; run the forward pass inside too",
+            record.name(),
+            record.at()
+        );
+        Err(Error::new(self.request.op, ErrorKind::Gradient, detail))
+    }
     fn pull(&mut self, record: &Arc<Record>, g: Tensor) -> Result<(), Error> {
+        self.check_inside(record)?;
         if !record.fusable() && hidden::is_pending(&g) {
             self.force_with_leaves(&g);
         }
@@ -174,6 +187,7 @@ impl Sweep<'_> {
     }
     /// A record that only zeros have reached: its operands are reached too, by zeros.
     fn pass_zero(&mut self, record: &Arc<Record>) -> Result<(), Error> {
+        self.check_inside(record)?;
         if record.spent() {
             return Err(self.spent(record));
         }

@@ -7,6 +7,7 @@ use crate::backend::backend;
 use crate::buffer::Buffer;
 use crate::call::{Call, View as CallView, ViewMut, by_dtype};
 use crate::cpu::fold::Red;
+use crate::dry;
 use crate::dtype::{BF16, Bool, DType, Element, F16, F32, I64, Number, promote};
 use crate::elementwise::{Class, Elementwise};
 use crate::error::{Error, ErrorKind, OrRaise, raise};
@@ -109,6 +110,7 @@ pub(crate) fn try_expr(
     };
     Ok(Tensor { value, edge, label: None })
 }
+#[track_caller]
 fn mapped(kind: Kind, dtype: DType, shape: Shape, args: Args) -> Held {
     if shape.contains(&0) { empty(dtype, shape) } else { Value::pending(kind, dtype, shape, args) }
 }
@@ -190,6 +192,7 @@ fn computing<I: Iterator<Item = Number>>(
 }
 /// Refuses integers that an operation of the table has no result for, which means to compute them now. A closure
 /// that divides by 0 gives 0.
+#[track_caller]
 fn check_integers(expr: &Expr, x: &[Operand], compute: DType) -> Result<(), Error> {
     let Some(op) = expr.single().filter(|op| matches!(op.class, Class::Quotient | Class::Power)) else {
         return Ok(());
@@ -199,6 +202,7 @@ fn check_integers(expr: &Expr, x: &[Operand], compute: DType) -> Result<(), Erro
             let wraps_to_zero = n.bits(compute) == 0;
             op.class.refuses(if wraps_to_zero { 0 } else { n.to_f64() as i64 })
         }
+        Operand::Tensor(t) if dry::is_blank(t) => None,
         Operand::Tensor(t) => {
             let view = CallView::of(&t.value);
             by_dtype!(t.value.dtype, T => view.dense::<T>().iter().find_map(|v| op.class.refuses(v.to_i64())))
@@ -223,6 +227,7 @@ pub(crate) fn outputs(expr: &Arc<Expr>, x: &mut [Operand]) -> Vec<Tensor> {
 }
 
 /// The same elements as another type, unrecorded.
+#[track_caller]
 pub(crate) fn cast_value(value: Held, dtype: DType) -> Held {
     let shape = value.shape.clone();
     if shape.contains(&0) {
@@ -230,11 +235,12 @@ pub(crate) fn cast_value(value: Held, dtype: DType) -> Held {
     }
     Value::pending(Kind::Cast, dtype, shape, smallvec![Arg::Value(value)])
 }
+#[track_caller]
 fn same_value(value: Held, shape: Shape) -> Held {
     Value::pending(Kind::Same, value.dtype, shape, smallvec![Arg::Value(value)])
 }
 fn empty(dtype: DType, shape: Shape) -> Held {
-    Value::ready(dtype, shape, View::dense(Arc::new(Buffer::alloc(0))))
+    Value::ready(dtype, shape, View::dense(Arc::new(Buffer::room(0))))
 }
 /// One element everywhere.
 pub(crate) fn filled(dtype: DType, shape: Shape, v: Number) -> Held {
@@ -244,7 +250,7 @@ pub(crate) fn filled(dtype: DType, shape: Shape, v: Number) -> Held {
 }
 /// A buffer with one element, whose `F32` bits are given for the half types.
 fn scalar(dtype: DType, bits: u64) -> Arc<Buffer> {
-    let mut buffer = Buffer::alloc(8);
+    let mut buffer = Buffer::room(8);
     let bits = match dtype {
         F16 => half::f16::from_f32(f32::from_bits(bits as u32)).to_bits().into(),
         BF16 => half::bf16::from_f32(f32::from_bits(bits as u32)).to_bits().into(),
@@ -309,6 +315,7 @@ fn mark(
     }
     Some(Edge { record: record::op(Box::new(op), fuses, edges, x, values, specs, at), out: 0 })
 }
+#[track_caller]
 fn run(kernel: Kernel, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     match kernel {
         Kernel::Call(call) => run_call(&call, x, out),
@@ -327,6 +334,7 @@ fn only(mut out: Specs) -> Spec {
     out.pop().expect("views and reductions have one output")
 }
 /// Repeats `x`: inside its program if that is row by row, else as a view.
+#[track_caller]
 fn expand(x: &Held, shape: Shape) -> Held {
     if x.spreads(&shape) {
         return same_value(x.clone(), shape);
@@ -335,6 +343,7 @@ fn expand(x: &Held, shape: Shape) -> Held {
     view(x, &|l| Some(l.broadcast_to(&to)), Spec { shape, dtype: x.dtype })
 }
 /// A view of a pending value forces it.
+#[track_caller]
 fn view(x: &Held, f: &dyn Fn(&Layout) -> Option<Layout>, out: Spec) -> Held {
     if let Some(layout) = f(&x.layout()) {
         debug_assert_eq!(layout.shape, out.shape, "a view has the inferred shape");
@@ -351,6 +360,7 @@ fn view(x: &Held, f: &dyn Fn(&Layout) -> Option<Layout>, out: Spec) -> Held {
 }
 /// Elements of a reduction's result that cost less to copy than to compute it by a pass of its own.
 const SHORT: usize = 4096;
+#[track_caller]
 fn reshape(x: &Held, shape: Shape) -> Held {
     if x.shape == shape {
         return x.clone();
@@ -371,21 +381,29 @@ fn reshape(x: &Held, shape: Shape) -> Held {
         None => same_value(x.clone(), shape),
     }
 }
+#[track_caller]
 fn run_call(call: &Call, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     crate::plan::force(&x.iter().map(|t| &t.value).collect::<SmallVec<[&Held; 4]>>());
     let mut buffers: SmallVec<[Buffer; 1]> =
         out.iter().map(|s| backend().allocate(s.shape.numel() * s.dtype.size())).collect();
-    let mut results: SmallVec<[ViewMut<'_>; 1]> =
-        out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
-    let views: SmallVec<[CallView<'_>; 4]> = x.iter().map(|t| CallView::of(&t.value)).collect();
-    backend().call(call, &views, &mut results);
-    drop(results);
+    if dry::planning() {
+        dry::count_call();
+    } else {
+        let mut views: SmallVec<[CallView<'_>; 4]> = SmallVec::new();
+        for t in x {
+            views.push(CallView::of(&t.value));
+        }
+        let mut results: SmallVec<[ViewMut<'_>; 1]> =
+            out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
+        backend().call(call, &views, &mut results);
+    }
     let value = |(s, b): (Spec, Buffer)| Value::ready(s.dtype, s.shape, View::dense(Arc::new(b)));
     out.into_iter().zip(buffers).map(value).collect()
 }
 
 /// A reduction, as one pending value per group of adjacent reduced axes, last group first. Which trees these are
 /// depends on shape and axes alone. Half types are folded in `F32`.
+#[track_caller]
 fn fold(x: &Held, red: Red, axes: &[usize], out: &Spec) -> Held {
     let start = match x.dtype {
         F16 | BF16 => cast_value(x.clone(), F32),
@@ -440,6 +458,7 @@ fn merge_whole(sizes: &mut SmallVec<[(usize, bool); 6]>) {
         row => sizes.extend([(rest / row, true), (row, true)]),
     }
 }
+#[track_caller]
 fn fold_once(x: Held, red: Red, over: Over, shape: Shape) -> Held {
     let dtype = x.dtype;
     if shape.contains(&0) {

@@ -13,6 +13,7 @@ use approx::{AbsDiffEq, RelativeEq};
 /// assert!(Tensor::from([1.0f32, 2.0]) != Tensor::from([1.0f64, 2.0]));
 /// ```
 impl PartialEq for Tensor {
+    #[track_caller]
     fn eq(&self, other: &Tensor) -> bool {
         alike(self, other) && {
             crate::force_all(&[self, other]);
@@ -25,10 +26,12 @@ fn alike(x: &Tensor, y: &Tensor) -> bool {
     x.shape() == y.shape() && x.dtype() == y.dtype()
 }
 /// The elements as `f64`.
+#[track_caller]
 fn elements(x: &Tensor) -> Vec<f64> {
     crate::call::by_dtype!(x.dtype(), T => View::of(&x.value).dense::<T>().iter().map(|v| v.to_f64()).collect())
 }
 /// Whether `close` holds for every pair of elements.
+#[track_caller]
 fn all(x: &Tensor, y: &Tensor, close: impl Fn(f64, f64) -> bool) -> bool {
     crate::force_all(&[x, y]);
     elements(x).into_iter().zip(elements(y)).all(|(x, y)| close(x, y))
@@ -43,6 +46,7 @@ impl Tensor {
     /// let x = Tensor::from([1.0f32, 100.0]);
     /// assert!(x.allclose(&(&x * 1.001), 0.01, 0.0) && !x.allclose(&(&x + 0.1), 0.01, 0.0));
     /// ```
+    #[track_caller]
     pub fn allclose(&self, other: &Tensor, rtol: f64, atol: f64) -> bool {
         let close = |x: f64, y: f64| x == y || (x - y).abs() <= atol + rtol * y.abs() && y.is_finite();
         self.shape() == other.shape() && all(self, other, close)
@@ -62,6 +66,7 @@ impl AbsDiffEq for Tensor {
     fn default_epsilon() -> f64 {
         f64::from(f32::EPSILON)
     }
+    #[track_caller]
     fn abs_diff_eq(&self, other: &Tensor, epsilon: f64) -> bool {
         alike(self, other) && all(self, other, |x, y| x == y || x.abs_diff_eq(&y, epsilon))
     }
@@ -77,6 +82,7 @@ impl RelativeEq for Tensor {
     fn default_max_relative() -> f64 {
         f64::from(f32::EPSILON)
     }
+    #[track_caller]
     fn relative_eq(&self, other: &Tensor, epsilon: f64, max_relative: f64) -> bool {
         alike(self, other) && all(self, other, |x, y| x.relative_eq(&y, epsilon, max_relative))
     }

@@ -15,6 +15,8 @@ pub(crate) trait Backend: Sync {
     fn allocate(&self, bytes: usize) -> Buffer;
     /// Runs a program over its operands.
     fn run(&self, code: &Code, bound: &Binding<'_>);
+    /// Takes the memory that a run would take beside its operands and results, and gives it back.
+    fn rehearse(&self, code: &Code, bound: &Binding<'_>);
     /// Runs a loop over whole operands.
     fn call(&self, call: &Call, x: &[View<'_>], out: &mut [ViewMut<'_>]);
 }

@@ -3,11 +3,12 @@
 //! A buffer knows neither dtype nor shape. Fresh memory is dear (page faults cost four times the pass that
 //! fills it), so a dropped buffer goes back to its class until the cache holds [`CACHE_LIMIT`] bytes.
 use crate::cpu::load;
+use crate::dry::{self, Planned};
 use crate::dtype::{DType, Element};
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Alignment of every buffer: a cache line, and the widest vector.
 const ALIGN: usize = 64;
@@ -19,6 +20,8 @@ const CLASSES: usize = 4 * 58;
 pub(crate) struct Buffer {
     ptr: NonNull<u8>,
     cap: usize,
+    /// A buffer of a dry run: no bytes, and `ptr` leads nowhere.
+    planned: Option<Box<Planned>>,
 }
 // SAFETY: a buffer owns its bytes; who may read or write them when is the lock protocol's business (`cell`).
 unsafe impl Send for Buffer {}
@@ -52,36 +55,57 @@ fn block(cap: usize) -> Layout {
 }
 
 impl Buffer {
-    /// A block of at least `bytes` bytes; they are initialised, to whatever was there last.
+    /// A block of at least `bytes` bytes for results; they are initialised, to whatever was there last. In a dry run
+    /// there are none.
     pub(crate) fn alloc(bytes: usize) -> Buffer {
+        if !dry::planning() {
+            return Buffer::room(bytes);
+        }
+        let (_, cap) = class(bytes);
+        Buffer { ptr: NonNull::dangling(), cap, planned: Some(Planned::new(cap)) }
+    }
+    /// What stands in for `buffer` where a real run would write its results there.
+    pub(crate) fn instead_of(buffer: Arc<Buffer>) -> Buffer {
+        let cap = buffer.cap;
+        Buffer { ptr: NonNull::dangling(), cap, planned: Some(Planned::instead_of(buffer)) }
+    }
+    /// Whether there are no bytes behind this buffer.
+    #[inline]
+    pub(crate) fn is_planned(&self) -> bool {
+        self.planned.is_some()
+    }
+    /// A block of at least `bytes` bytes for what is given, in a dry run too.
+    pub(crate) fn room(bytes: usize) -> Buffer {
         let (c, cap) = class(bytes);
+        dry::charge(cap as isize);
         let live = LIVE.fetch_add(cap, Relaxed) + cap;
         if live > PEAK.load(Relaxed) {
             PEAK.fetch_max(live, Relaxed);
         }
         if let Some(Free(ptr)) = list(c).pop() {
             CACHED.fetch_sub(cap, Relaxed);
-            return Buffer { ptr, cap };
+            return Buffer { ptr, cap, planned: None };
         }
         FRESH.fetch_add(cap, Relaxed);
         // SAFETY: a class has at least 64 bytes.
         let ptr = unsafe { alloc_zeroed(block(cap)) };
         let Some(ptr) = NonNull::new(ptr) else { handle_alloc_error(block(cap)) };
-        Buffer { ptr, cap }
+        Buffer { ptr, cap, planned: None }
     }
+    /// Where the bytes are; nowhere, if [`Buffer::is_planned`].
     #[inline]
     pub(crate) fn ptr(&self) -> *mut u8 {
         self.ptr.as_ptr()
     }
     /// Copies `data` to the start.
     pub(crate) fn write<T: Element>(&mut self, data: &[T]) {
-        assert!(size_of_val(data) <= self.cap, "room for the data");
+        assert!(size_of_val(data) <= self.cap && !self.is_planned(), "room for the data");
         // SAFETY: there is room, and the block is borrowed mutably, so the two do not overlap.
         unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), self.ptr().cast::<T>(), data.len()) }
     }
     /// `n` elements with these bits at the start.
     pub(crate) fn fill(&mut self, bits: u64, dtype: DType, n: usize) {
-        assert!(n * dtype.size() <= self.cap, "room for the elements");
+        assert!(n * dtype.size() <= self.cap && !self.is_planned(), "room for the elements");
         // SAFETY: there is room, and the block is borrowed mutably.
         unsafe { load::fill(self.ptr(), bits, dtype, n) }
     }
@@ -93,6 +117,10 @@ impl Buffer {
 }
 impl Drop for Buffer {
     fn drop(&mut self) {
+        if self.is_planned() {
+            return;
+        }
+        dry::charge(-(self.cap as isize));
         LIVE.fetch_sub(self.cap, Relaxed);
         if CACHED.fetch_add(self.cap, Relaxed) + self.cap <= CACHE_LIMIT {
             list(class(self.cap).0).push(Free(self.ptr));

@@ -5,6 +5,7 @@
 //! unsafe of this room is.
 use crate::buffer::Buffer;
 use crate::cpu::pool;
+use crate::dry;
 use crate::dtype::{DType, Element};
 use crate::layout::Layout;
 use crate::shape::Shape;
@@ -64,9 +65,13 @@ pub struct ViewMut<'a> {
 
 impl<'a> View<'a> {
     /// The elements of a value, computed now if need be. They stay as they are while `value` is held.
+    #[track_caller]
     pub(crate) fn of(value: &'a Held) -> View<'a> {
         let layout = value.layout();
         let buffer = &value.ready_view().buffer;
+        if buffer.is_planned() {
+            dry::refuse("dry_run", value);
+        }
         let len = buffer.capacity() / value.dtype.size();
         debug_assert!(layout.span().is_none_or(|(_, last)| last < len), "a view lies in its buffer");
         View { base: buffer.ptr(), len, dtype: value.dtype, layout, life: PhantomData }
@@ -115,7 +120,8 @@ impl<'a> View<'a> {
 impl ViewMut<'_> {
     /// A result of `shape` in a buffer that nobody else has.
     pub(crate) fn of(buffer: &mut Buffer, dtype: DType, shape: Shape) -> ViewMut<'_> {
-        assert!(shape.numel() * dtype.size() <= buffer.capacity(), "room for the result");
+        let room = shape.numel() * dtype.size() <= buffer.capacity() && !buffer.is_planned();
+        assert!(room, "room for the result");
         if dtype == DType::Bool {
             buffer.fill(0, dtype, shape.numel()); // old bytes need not be truth values
         }

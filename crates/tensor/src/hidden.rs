@@ -116,6 +116,10 @@ impl Record {
     pub fn operand_spec(&self, i: usize) -> Option<Spec> {
         self.operand(i)
     }
+    /// Whether a dry run is on that this record was there before.
+    pub fn precedes_dry_run(&self) -> bool {
+        crate::dry::precedes(self.id())
+    }
     /// Spends the record without running its rule.
     pub fn forget(&self) {
         self.spend();

@@ -10,6 +10,7 @@
 //! `Lift` gives a tensor an axis that it does not vary along. While the level is open its rule labels the
 //! cotangent (a gradient for each example); afterwards it sums.
 use crate::apply;
+use crate::dry;
 use crate::error::{Error, ErrorKind, raise};
 use crate::op::{Batch, Kernel, Op, Outputs, Saves, Spec, Specs};
 use crate::operand::Operand;
@@ -83,12 +84,15 @@ impl Tensor {
     fn bare(&self) -> Tensor {
         Tensor { value: self.value.clone(), edge: self.edge.clone(), label: None }
     }
-    /// Panics if this tensor stands for many.
+    /// Computes the elements, to be read. Panics if this tensor stands for many, or a dry run has planned it.
     #[track_caller]
     pub(crate) fn read_by(&self, op: &'static str) {
         if self.label.is_some() {
             let detail = format!("reading inside vmap: a tensor of shape {} stands for many", self.shape());
             raise(Error::new(op, ErrorKind::Value, format!("{detail}; read what vmap returns")));
+        }
+        if dry::is_blank(self) {
+            dry::refuse(op, &self.value);
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod call;
 mod cell;
 mod construct;
 mod cpu;
+mod dry;
 mod dtype;
 mod dual;
 mod elementwise;

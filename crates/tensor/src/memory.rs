@@ -1,5 +1,8 @@
-//! What the library has computed and holds: counters for tests, benches and the curious.
+//! What the library has computed and holds: counters for tests, benches and the curious, and the peak of a step
+//! that is not run.
 use crate::buffer;
+use crate::dry;
+pub use crate::dry::{DryRun, dry_run};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
@@ -7,9 +10,15 @@ static OUTPUTS: AtomicUsize = AtomicUsize::new(0);
 static IN_PLACE: AtomicUsize = AtomicUsize::new(0);
 
 pub(crate) fn count_program() {
+    if dry::planning() {
+        return dry::count_program();
+    }
     PROGRAMS.fetch_add(1, Relaxed);
 }
 pub(crate) fn count_output(in_place: bool) {
+    if dry::planning() {
+        return;
+    }
     OUTPUTS.fetch_add(1, Relaxed);
     if in_place {
         IN_PLACE.fetch_add(1, Relaxed);

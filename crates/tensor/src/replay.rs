@@ -39,6 +39,10 @@ pub fn noted<R>(f: impl FnOnce() -> R) -> (R, Log) {
 pub fn again<R>(log: &Log, f: impl FnOnce() -> R) -> R {
     within(Run::Again(log.clone(), 0), f)
 }
+/// Runs `f`, computing in a dry run too: what decides how code goes on, such as the counter of a random stream.
+pub fn really<R>(f: impl FnOnce() -> R) -> R {
+    crate::dry::really(f)
+}
 /// What `take` gives, or in a run of [`again`] what it gave the first time, without calling it.
 pub fn value<T: Clone + Send + 'static>(take: impl FnOnce() -> T) -> T {
     let lock = |log: &Log, f: &mut dyn FnMut(&mut Vec<Note>)| {

@@ -55,7 +55,7 @@ impl Tensor {
                 format!("wrong number of elements: {} for shape {shape}; it needs {needed}", data.len());
             raise(Error::new("from_slice", ErrorKind::Shape, detail));
         }
-        let mut buffer = Buffer::alloc(size_of_val(data));
+        let mut buffer = Buffer::room(size_of_val(data));
         buffer.write(data);
         Tensor::untracked(Value::ready(T::DTYPE, shape, View::dense(Arc::new(buffer))))
     }
@@ -153,6 +153,7 @@ impl Tensor {
     }
 
     /// Computes the elements now, if they are not there yet.
+    #[track_caller]
     pub fn force(&self) -> &Tensor {
         self.value.force();
         self
@@ -174,7 +175,6 @@ impl Tensor {
             raise(Error::new("to_vec", ErrorKind::Dtype, format!("{detail}; {right}")));
         }
         self.read_by("to_vec");
-        self.force();
         crate::call::View::of(&self.value).dense::<T>().into_owned()
     }
     /// The one element of this tensor, of any type.
@@ -193,6 +193,7 @@ impl Tensor {
                 format!("{} elements in shape {}; item reads exactly one", self.numel(), self.shape());
             raise(Error::new("item", ErrorKind::Shape, detail));
         }
+        self.read_by("item");
         crate::cpu::map::by_dtype!(self.dtype(), T => self.to_vec::<T>()[0].to_f64())
     }
     /// The elements in row-major order, one after the other.

@@ -11,6 +11,7 @@
 use crate::buffer::Buffer;
 use crate::cell::Cell;
 use crate::cpu::fold::Red;
+use crate::dry;
 use crate::dtype::{DType, Number};
 use crate::layout::Layout;
 use crate::mode;
@@ -176,6 +177,10 @@ impl Value {
     pub(crate) fn is_pending(&self) -> bool {
         self.cell.cost() != 0
     }
+    /// Whether a dry run has made this value: ready, without elements.
+    pub(crate) fn is_planned(&self) -> bool {
+        self.cell.result().is_some_and(|view| view.buffer.is_planned())
+    }
     /// KiB of elements.
     fn kib(&self) -> u64 {
         (self.numel * self.dtype.size()) as u64 >> 10
@@ -183,7 +188,11 @@ impl Value {
 
     /// A value to be computed on demand (at once in eager mode). Whatever of its operands cannot share a pass
     /// with it is computed here.
+    #[track_caller]
     pub(crate) fn pending(kind: Kind, dtype: DType, shape: Shape, args: SmallVec<[Arg; 3]>) -> Held {
+        if dry::planning() {
+            dry::settle(values(&args));
+        }
         let place = join(&kind, &shape, &args);
         let own = kind.work();
         let size = (place.space.n * dtype.size()) as u64 >> 10;
@@ -198,6 +207,7 @@ impl Value {
     }
 }
 impl Held {
+    #[track_caller]
     pub(crate) fn force(&self) {
         if self.is_pending() {
             crate::plan::force(&[self]);
@@ -229,10 +239,12 @@ impl Held {
     pub(crate) fn is(&self, o: &Held) -> bool {
         Arc::ptr_eq(&self.0, &o.0)
     }
+    #[track_caller]
     pub(crate) fn ready_view(&self) -> &View {
         self.force();
         self.cell.result().expect("forced")
     }
+    #[track_caller]
     pub(crate) fn layout(&self) -> Layout {
         match &self.ready_view().layout {
             Some(l) => (**l).clone(),
@@ -261,6 +273,7 @@ struct Place {
 }
 /// Where a new value is computed; forces operands that do not fit. A pending sink is ready by the time that the new
 /// value's own pass begins, so it fits anywhere.
+#[track_caller]
 fn join(kind: &Kind, shape: &Shape, args: &[Arg]) -> Place {
     let after = values(args).any(|v| v.is_pending() && (v.sink || v.after));
     let tree = values(args).all(|v| !v.is_pending() || (v.tree && v.cell.holders().0 == 1));
@@ -312,6 +325,7 @@ fn trailing(from: &Shape, to: &Shape) -> Option<usize> {
     let kept = (0..to.rank()).rfind(|&i| size(i) != 1).map_or(0, |i| i + 1);
     (0..kept).all(|i| size(i) == to[i]).then(|| to[kept..].iter().product()).filter(|&row| row > 1)
 }
+#[track_caller]
 fn join_fold(over: Over, x: &Held) -> (Space, bool) {
     let fused = x.is_pending() && !x.sink;
     match over {
@@ -328,6 +342,7 @@ fn join_fold(over: Over, x: &Held) -> (Space, bool) {
 }
 
 /// Instructions and KiB read of a new value, packed; forces the dearest operand until it is within the caps.
+#[track_caller]
 fn settle_cost(own: u64, size: u64, args: &[Arg], tree: bool) -> u64 {
     let dear =
         |c: Cost| c.instructions > MAX_INSTRUCTIONS || (c.kib > FREE_KIB && c.kib > MAX_READ_RATIO * size);
@@ -402,6 +417,7 @@ fn exact_cost(own: u64, args: &[Arg]) -> Cost {
 type Owed = (u64, Vec<(u64, std::sync::Weak<Value>)>);
 thread_local! { static OWED: RefCell<Owed> = const { RefCell::new((0, vec![])) }; }
 /// Notes that a pending reduction keeps `kib` alive. Past the thread's budget the unread ones are computed.
+#[track_caller]
 fn owe(value: &Held, kib: u64) {
     if kib < 256 {
         return;
@@ -438,6 +454,7 @@ fn owe(value: &Held, kib: u64) {
 /// force_all(&[&y, &z]);
 /// assert_eq!(memory::stats().programs, before + 1);
 /// ```
+#[track_caller]
 pub fn force_all(tensors: &[&crate::Tensor]) {
     let values: SmallVec<[&Held; 16]> = tensors.iter().map(|t| &t.value).collect();
     crate::plan::force(&values);

@@ -4,7 +4,7 @@ use super::Forward;
 use crate::module::Mode;
 use crate::param::Buffer;
 use retrograd_nn_derive::Module;
-use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
+use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise, replay};
 
 /// In training, each element is 0 with probability `p` and otherwise scaled by 1 / (1 - p); in evaluation, the
 /// input.
@@ -55,7 +55,8 @@ impl Dropout {
     /// Key and counter of the mask of the next `elements`.
     fn take(&self, elements: usize) -> (u64, u64) {
         let used = Tensor::from([0, elements as i64]);
-        let [key, counter] = self.stream.update(|stream| stream + used).to_vec::<i64>()[..] else {
+        let place = replay::really(|| self.stream.update(|stream| stream + used).to_vec::<i64>());
+        let [key, counter] = place[..] else {
             unreachable!("the stream is a key and a counter, and a slot keeps its shape")
         };
         (key as u64, counter as u64)

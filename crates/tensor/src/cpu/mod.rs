@@ -28,6 +28,9 @@ impl Backend for Cpu {
     fn run(&self, code: &Code, bound: &Binding<'_>) {
         run::run(code, bound);
     }
+    fn rehearse(&self, code: &Code, bound: &Binding<'_>) {
+        run::rehearse(code, bound);
+    }
     fn call(&self, call: &Call, x: &[View<'_>], out: &mut [ViewMut<'_>]) {
         (call.run)(x, out);
     }

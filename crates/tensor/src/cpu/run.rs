@@ -115,23 +115,40 @@ pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
         run.finish(k, s);
     }
 }
+/// Takes the memory that [`run`] takes for its sinks, and gives it back in the same order.
+pub(crate) fn rehearse(code: &Code, bound: &Binding<'_>) {
+    let gathers: SmallVec<[Option<Buffer>; 2]> = code.sinks.iter().map(|s| room(s, bound)).collect();
+    for s in &code.sinks {
+        if let (Level::Row, Over::Columns { outer, len, inner }) = (s.level, s.over) {
+            drop(Buffer::alloc(outer * column_chunks(len) * inner * s.dtype.size()));
+        }
+    }
+    drop(gathers);
+}
 /// Chunks of one group of a column sink.
 fn column_chunks(len: usize) -> usize {
     len.div_ceil(COLUMN_CHUNK)
 }
-fn gather(s: &SinkCode, bound: &Binding<'_>, k: usize) -> Gather {
-    let (n, last, size) = (bound.space.n, bound.space.last, s.dtype.size());
-    let elements = match (s.level, s.over) {
+/// Elements that a sink collects.
+fn gathered(s: &SinkCode, bound: &Binding<'_>) -> usize {
+    let (n, last) = (bound.space.n, bound.space.last);
+    match (s.level, s.over) {
         (Level::Row, _) => n / last,
         (_, Over::Rows(len)) => n / len * len.div_ceil(CHUNK),
         (_, Over::Columns { outer, len, inner }) => outer * column_chunks(len) * inner,
-    };
+    }
+}
+/// Memory for these, unless they are the result.
+fn room(s: &SinkCode, bound: &Binding<'_>) -> Option<Buffer> {
     let direct = matches!((s.level, s.over), (Level::Full, Over::Columns { len, .. }) if len <= COLUMN_CHUNK);
-    let buffer = (!direct).then(|| Buffer::alloc(elements * size));
+    (!direct).then(|| Buffer::alloc(gathered(s, bound) * s.dtype.size()))
+}
+fn gather(s: &SinkCode, bound: &Binding<'_>, k: usize) -> Gather {
+    let buffer = room(s, bound);
     let base = buffer.as_ref().map_or(bound.sinks[k].base, Buffer::ptr);
     if s.level == Level::Full && matches!(s.over, Over::Columns { .. }) {
-        // SAFETY: the buffer has room for `elements`, and no task runs yet.
-        unsafe { load::fill(base, s.fold.identity, s.dtype, elements) };
+        // SAFETY: the buffer has room for them, and no task runs yet.
+        unsafe { load::fill(base, s.fold.identity, s.dtype, gathered(s, bound)) };
     }
     Gather { buffer, base }
 }

@@ -8,6 +8,7 @@ use super::lines::{Lines, PART, Plus, add_line};
 use super::slice::{same_dtype, unwrite};
 use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
+use crate::dry;
 use crate::dtype::{Element, I64};
 use crate::entry::Entry;
 use crate::error::{Error, ErrorKind, OrRaise, raise};
@@ -19,11 +20,15 @@ use crate::{Scalar, Tensor};
 use smallvec::smallvec;
 use std::sync::Arc;
 
-/// The smallest and the largest element of an integer tensor; above 0 and below 0 if there is none.
+/// The smallest and the largest element of an integer tensor; above 0 and below 0 if there is none. What a dry run has
+/// planned is taken to be in range.
 fn range(index: &Tensor) -> (i64, i64) {
     fn scan<T: Element>(view: &View<'_>) -> (i64, i64) {
         let grown = |(low, high): (i64, i64), v: &T| (low.min(v.to_i64()), high.max(v.to_i64()));
         view.dense::<T>().iter().fold((i64::MAX, i64::MIN), grown)
+    }
+    if dry::is_blank(index) {
+        return (0, 0);
     }
     *index.value.range.get_or_init(|| by_dtype!(index.dtype(), T => scan::<T>(&View::of(&index.value))))
 }

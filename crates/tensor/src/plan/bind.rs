@@ -4,6 +4,7 @@ use crate::backend::backend;
 use crate::buffer::Buffer;
 use crate::call::{View as CallView, ViewMut};
 use crate::cpu::load;
+use crate::dry;
 use crate::dtype::{DType, Number};
 use crate::fuse::{Code, Item, Key, Level, NONE, Place, Ref, What};
 use crate::layout::Layout;
@@ -66,6 +67,7 @@ pub(crate) struct Binding<'g> {
 
 impl Binding<'_> {
     /// Leaves and numbers of the needed part of the graph, and its structure.
+    #[track_caller]
     pub(super) fn of<'g>(graph: &Graph<'g>, space: Space) -> (Binding<'g>, Key) {
         let mut b = Binding {
             space,
@@ -137,8 +139,12 @@ impl Binding<'_> {
         self.number(n.bits(dtype), dtype)
     }
     /// An operand outside the program, for a consumer of `value`'s shape.
+    #[track_caller]
     fn ready(&mut self, node: usize, v: &Held, value: &Value, recipe: &Pending, level: Level) -> Ref {
         let view = v.cell.result().expect("an operand outside the program is ready");
+        if view.buffer.is_planned() && !dry::planning() {
+            dry::refuse("dry_run", v);
+        }
         let shape = if matches!(recipe.kind, Kind::Fold { .. }) { &v.shape } else { &value.shape };
         self.leaf(node, v, view, shape, level)
     }
@@ -165,7 +171,7 @@ impl Binding<'_> {
         if v.numel == 1 {
             let offset = layout.map_or(0, |l| l.offset);
             // SAFETY: the one element of a ready value.
-            return self.number(unsafe { load::element(at(offset), v.dtype) }, v.dtype);
+            return self.number(unsafe { element(&view.buffer, at(offset), v.dtype) }, v.dtype);
         }
         let dense = v.numel == want && layout.is_none_or(Layout::is_dense);
         if dense {
@@ -180,7 +186,7 @@ impl Binding<'_> {
         let layout = if v.numel == want { own } else { own.broadcast_to(shape) }.collapsed();
         if layout.strides.iter().all(|&s| s == 0) {
             // SAFETY: the one element that this value repeats.
-            return self.number(unsafe { load::element(at(layout.offset), v.dtype) }, v.dtype);
+            return self.number(unsafe { element(&view.buffer, at(layout.offset), v.dtype) }, v.dtype);
         }
         let k = self
             .loads
@@ -198,8 +204,10 @@ impl Binding<'_> {
             return buffer.ptr();
         }
         let mut buffer = backend().allocate(v.numel * v.dtype.size());
-        let mut out = [ViewMut::of(&mut buffer, v.dtype, v.shape.clone())];
-        backend().call(&contiguous(v.dtype), &[CallView::of(v)], &mut out);
+        if !dry::planning() {
+            let mut out = [ViewMut::of(&mut buffer, v.dtype, v.shape.clone())];
+            backend().call(&contiguous(v.dtype), &[CallView::of(v)], &mut out);
+        }
         self.copies.push((node, buffer));
         self.copies[self.copies.len() - 1].1.ptr()
     }
@@ -232,7 +240,7 @@ impl Binding<'_> {
             let reused = dying.iter().position(fits).map(|k| dying.swap_remove(k));
             memory::count_output(reused.is_some());
             let (copy, buffer) = match reused {
-                Some(d) => (d.last_use == def, d.buffer),
+                Some(d) => (d.last_use == def, taken_over(d.buffer)),
                 None => (!made, Arc::new(backend().allocate(bytes))),
             };
             self.outs.push(Out { val, base: buffer.ptr(), copy, node, buffer });
@@ -291,7 +299,6 @@ impl Binding<'_> {
 
     /// Makes the results visible, releases the locks, and only then drops what they were made of.
     pub(super) fn publish(self, mut graph: Graph<'_>) {
-        memory::count_program();
         let mut recipes: SmallVec<[Pending; 8]> = SmallVec::new();
         let outs = self.outs.into_iter().map(|o| (o.node, o.buffer));
         let sinks = self.sinks.into_iter().map(|s| (s.node, s.buffer));
@@ -303,6 +310,22 @@ impl Binding<'_> {
         drop(graph);
         drop(recipes);
     }
+}
+/// The bits of the element at `at` in `buffer`. In a dry run bits that no other number has, if it is not known.
+///
+/// # Safety
+/// `at` is an element of this type in the buffer, if that has bytes.
+unsafe fn element(buffer: &Buffer, at: *const u8, dtype: DType) -> u64 {
+    if buffer.is_planned() {
+        // Halves and single floats have 32 bits; as a double this is a NaN that no operation gives.
+        return 0xfff1 << 48 | std::ptr::from_ref(buffer) as u64;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { load::element(at, dtype) }
+}
+/// The memory of a dying operand, for a result. A dry run leaves what is real alone.
+fn taken_over(buffer: Arc<Buffer>) -> Arc<Buffer> {
+    if dry::planning() && !buffer.is_planned() { Arc::new(Buffer::instead_of(buffer)) } else { buffer }
 }
 struct Dying {
     last_use: u32,

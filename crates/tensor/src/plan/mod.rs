@@ -10,7 +10,9 @@ mod graph;
 pub(crate) use bind::{Binding, Out};
 
 use crate::backend::backend;
+use crate::dry;
 use crate::fuse;
+use crate::memory;
 use crate::value::{Held, Space};
 use graph::Graph;
 use smallvec::SmallVec;
@@ -19,7 +21,11 @@ use smallvec::SmallVec;
 const MAX_GROUP: u64 = 256;
 
 /// Computes those of `roots` that are pending, in as few programs as their shapes allow.
+#[track_caller]
 pub(crate) fn force(roots: &[&Held]) {
+    if dry::planning() {
+        dry::settle(roots.iter().copied());
+    }
     if roots.iter().any(|v| v.after && v.is_pending()) {
         force_in_stages(roots);
     } else {
@@ -27,6 +33,7 @@ pub(crate) fn force(roots: &[&Held]) {
     }
 }
 /// Where some roots read the ends of other passes: these first, together with every root that reads none.
+#[track_caller]
 fn force_in_stages(roots: &[&Held]) {
     let mut sinks = vec![];
     for v in roots.iter().filter(|v| v.after && v.is_pending()) {
@@ -48,6 +55,7 @@ fn force_in_stages(roots: &[&Held]) {
         force_together(&stage);
     }
 }
+#[track_caller]
 fn force_together(roots: &[&Held]) {
     let mut left: SmallVec<[&Held; 8]> = roots.iter().copied().filter(|v| v.is_pending()).collect();
     while let Some(first) = left.first() {
@@ -83,6 +91,7 @@ fn joins(v: Space, space: &mut Space) -> bool {
     }
     agree
 }
+#[track_caller]
 fn run(roots: &[&Held], space: Space) {
     let mut graph = Graph::collect(roots);
     if graph.is_empty() {
@@ -92,6 +101,11 @@ fn run(roots: &[&Held], space: Space) {
     let (mut binding, key) = Binding::of(&graph, space);
     let code = fuse::lookup(key, binding.expressions(&graph));
     binding.place_outputs(&graph, &code);
-    backend().run(&code, &binding);
+    if dry::planning() {
+        backend().rehearse(&code, &binding);
+    } else {
+        backend().run(&code, &binding);
+    }
+    memory::count_program();
     binding.publish(graph);
 }

@@ -4,7 +4,7 @@
 //! with log-softmax, so the whole loss is one pass over the logits and none of its intermediates exists.
 
 use super::{Bce, BceWithLogits, CrossEntropy, KlDiv, Nll, Reduction, check_option, check_same_shape};
-use retrograd_tensor::{Error, ErrorKind, I64, Tensor, raise};
+use retrograd_tensor::{Error, ErrorKind, I64, Tensor, raise, replay};
 
 #[track_caller]
 pub(super) fn cross_entropy(logits: &Tensor, target: &Tensor, options: &CrossEntropy) -> Tensor {
@@ -142,7 +142,7 @@ fn check_labels(op: &'static str, x: &Tensor, labels: &Tensor, classes: &Classes
         raise(Error::new(op, ErrorKind::Shape, detail));
     }
     let mut some_ignored = false;
-    let all = labels.of_all_examples().cast(I64);
+    let all = replay::really(|| labels.of_all_examples().cast(I64).force().clone());
     for (position, label) in all.to_vec::<i64>().into_iter().enumerate() {
         let is_class = usize::try_from(label).is_ok_and(|label| label < classes.count);
         some_ignored |= label == ignored;

@@ -2,6 +2,7 @@
 use super::factor::{Lu, parts};
 use super::solve::inverses;
 use super::{identity, over, square, unchecked};
+use crate::dry;
 use crate::dtype::{F64, I64};
 use crate::entry::Entry;
 use crate::error::{Error, OrRaise};
@@ -85,7 +86,7 @@ fn cofactors(a: &Tensor) -> Tensor {
     let size = pivots.abs();
     let bar = size.amax(-1) * (super::spectrum::epsilon(a.dtype()) * n as f64);
     let singular = size.amin(-1).le(&bar);
-    if !singular.to_vec::<bool>().contains(&true) {
+    if dry::is_blank(&singular) || !singular.to_vec::<bool>().contains(&true) {
         return by_inverse;
     }
     // From singular values: what each cofactor is the product of does not need their inverses.
