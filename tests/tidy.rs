@@ -134,6 +134,7 @@ const STATE: &[(&str, &str)] = &[
     ("crates/tensor/src/levels.rs", "the open levels of a thread, operations that were sliced"),
     ("crates/tensor/src/memory.rs", "counters of programs and outputs"),
     ("crates/tensor/src/mode.rs", "recording and eager mode of a thread"),
+    ("crates/tensor/src/profile.rs", "the open profile of a thread"),
     ("crates/tensor/src/replay.rs", "the runs of a thread that are noted or repeated"),
     ("crates/tensor/src/scalar.rs", "the open trace of a thread, the known expressions"),
     ("crates/tensor/src/watch.rs", "the NaN recorder of a thread"),

@@ -167,6 +167,9 @@ impl Sweep<'_> {
     }
     fn pull(&mut self, record: &Arc<Record>, g: Tensor) -> Result<(), Error> {
         self.check_inside(record)?;
+        hidden::within_rule(record, || self.apply_rule(record, g))
+    }
+    fn apply_rule(&mut self, record: &Arc<Record>, g: Tensor) -> Result<(), Error> {
         if !record.fusable() && hidden::is_pending(&g) {
             self.force_with_leaves(&g);
         }

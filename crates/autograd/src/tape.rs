@@ -1,11 +1,12 @@
 //! The tape as something to look at: the Wengert list of a result.
-use retrograd_tensor::Tensor;
 use retrograd_tensor::hidden::{self, Record};
+use retrograd_tensor::{Cost, Profile, Tensor};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
+mod figures;
 mod page;
 
 /// One operation of a [`Tape`].
@@ -27,6 +28,10 @@ pub struct Line {
     pub spent: bool,
     /// The user's line.
     pub at: &'static Location<'static>,
+    /// What the operation has cost; see [`Tape::profiled`].
+    pub forward: Option<Cost>,
+    /// What its gradient rule has cost.
+    pub backward: Option<Cost>,
 }
 /// The records between the leaves and a result, in the order in which they were made.
 ///
@@ -59,6 +64,34 @@ impl Tape {
         let lines = found.values().map(|r| line(r, &mut seen)).collect();
         Tape { lines }
     }
+    /// The same tape with what each operation and its gradient rule have cost.
+    ///
+    /// ```
+    /// use retrograd_autograd::{Differentiate, Tape};
+    /// use retrograd_tensor::{Tensor, profile};
+    /// let x = Tensor::from_vec(vec![0.5f32; 400], [20, 20]).tracked();
+    /// let (tape, profile) = profile(|| {
+    ///     let loss = x.matmul(&x).tanh().sum(());
+    ///     let tape = Tape::of(&loss);
+    ///     loss.backward();
+    ///     tape
+    /// });
+    /// let tape = tape.profiled(&profile);
+    /// let product = tape.lines().iter().find(|l| l.op == "matmul").unwrap();
+    /// assert_eq!(product.forward.unwrap().flops, 2 * 20 * 20 * 20);
+    /// assert!(product.backward.unwrap().flops >= 2 * product.forward.unwrap().flops);
+    /// assert!(tape.to_string().contains("16.0 k"));
+    /// ```
+    #[must_use]
+    pub fn profiled(mut self, profile: &Profile) -> Tape {
+        let costs = profile.by_record();
+        for line in &mut self.lines {
+            if let Some(&(forward, backward)) = costs.get(&line.id) {
+                (line.forward, line.backward) = (forward, backward);
+            }
+        }
+        self
+    }
     /// The operations, leaves first.
     pub fn lines(&self) -> &[Line] {
         &self.lines
@@ -79,20 +112,53 @@ fn line(r: &Arc<Record>, seen: &mut std::collections::HashSet<u64>) -> Line {
         cut: r.cut_reason(),
         spent: r.spent(),
         at: r.at(),
+        forward: None,
+        backward: None,
     }
 }
+impl Line {
+    /// Operands by id.
+    fn operands(&self) -> String {
+        let name = |i: &Option<u64>| i.map_or("_".to_owned(), |i| format!("%{i}"));
+        self.inputs.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+    /// Bytes kept, or why none are.
+    fn kept(&self) -> String {
+        match (self.cut, self.spent) {
+            (Some(why), _) => format!("cut: {why}"),
+            (None, true) => "spent".to_owned(),
+            (None, false) => figures::bytes(self.saved),
+        }
+    }
+    /// Time and operations, forward and backward; dashes where nothing was measured.
+    fn costs(&self) -> [String; 4] {
+        let of = |c: Option<Cost>| c.map_or(["-".to_owned(), "-".to_owned()], figures::cost);
+        let ([a, b], [c, d]) = (of(self.forward), of(self.backward));
+        [a, b, c, d]
+    }
+}
+/// The table: operations in order with what they keep and cost.
 impl fmt::Display for Tape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for l in &self.lines {
-            let inputs: Vec<String> =
-                l.inputs.iter().map(|i| i.map_or("_".to_owned(), |i| format!("%{i}"))).collect();
-            let call = format!("%{} = {}({})", l.id, l.op, inputs.join(", "));
-            let note = match (l.cut, l.spent) {
-                (Some(why), _) => format!("cut: {why}"),
-                (None, true) => "spent".to_owned(),
-                (None, false) => format!("{} B saved", l.saved),
-            };
-            writeln!(f, "{call:<36} {:<18} {note:<16} {}", l.result, l.at)?;
+        let row = |l: &Line| {
+            let [forward, flop, backward, back_flop] = l.costs();
+            let call = format!("%{} = {}({})", l.id, l.op, l.operands());
+            [call, l.result.clone(), l.kept(), forward, flop, backward, back_flop, l.at.to_string()]
+        };
+        let head = ["operation", "result", "kept", "forward", "flop", "backward", "flop", "line"];
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(self.lines.iter().map(row));
+        let width = |k: usize| rows.iter().map(|r| r[k].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..head.len()).map(width).collect();
+        for r in &rows {
+            for (k, (cell, width)) in r.iter().zip(&widths).enumerate() {
+                // Figures to the right, words to the left; the last column has no margin.
+                match k {
+                    2..7 => write!(f, "{cell:>width$}  ")?,
+                    7 => writeln!(f, "{cell}")?,
+                    _ => write!(f, "{cell:<width$}  ")?,
+                }
+            }
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use crate::levels;
 use crate::mode;
 use crate::op::{Gradient, Kernel, Op, Outputs, Spec, Specs};
 use crate::operand::Operand;
+use crate::profile::{self, Cost};
 use crate::record::{self, Edge, Saving};
 use crate::scalar::Expr;
 use crate::shape::{self, Shape};
@@ -69,6 +70,7 @@ pub(crate) fn try_expr(
     at: &'static Location<'static>,
 ) -> Result<Tensor, Error> {
     let (compute, shape) = infer(expr, x)?;
+    let _entered = profile::enter(expr.name, at);
     if x.iter().any(|o| matches!(o, Operand::Tensor(Tensor { label: Some(_), .. }))) {
         return levels::map(expr, out, x, at);
     }
@@ -105,7 +107,7 @@ pub(crate) fn try_expr(
         .then(|| Saving::of(expr, out, &edges, &args, &shape));
     let value = mapped(kind, dtype, shape, args);
     let edge = match saving {
-        Some(s) => Some(s.record(edges, &value, at)),
+        Some(s) => Some(s.record(edges, &value, at)).inspect(|e| profile::recorded(e.record.id())),
         None => cut(expr.name, at, why, &edges),
     };
     Ok(Tensor { value, edge, label: None })
@@ -273,6 +275,7 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     let at = Location::caller();
     let specs: SmallVec<[Spec; 2]> = x.iter().map(|t| t.spec()).collect();
     let out = op.infer(&specs).or_raise();
+    let _entered = profile::enter(op.name(), at);
     if x.iter().any(|t| t.label.is_some()) {
         return levels::op(op, x);
     }
@@ -281,8 +284,9 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     }
     let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
     let kernel = op.kernel(&specs, &out);
+    let flops = if profile::on() && matches!(kernel, Kernel::Call(_)) { op.flops(&specs, &out) } else { 0 };
     let fuses = kernel.fuses();
-    let values = run(kernel, &x, out);
+    let values = run(kernel, flops, &x, out);
     let edges: Edges = x.iter().map(|t| t.edge.clone()).collect();
     let edge = mark(op, fuses, edges, &x, &values, specs, at);
     let place = |out| edge.clone().map(|e| Edge { record: e.record, out });
@@ -313,12 +317,14 @@ fn mark(
     if why.is_some() || !mode::recording() || record::tracked(&edges) == 0 {
         return cut(op.name(), at, why, &edges);
     }
-    Some(Edge { record: record::op(Box::new(op), fuses, edges, x, values, specs, at), out: 0 })
+    let record = record::op(Box::new(op), fuses, edges, x, values, specs, at);
+    profile::recorded(record.id());
+    Some(Edge { record, out: 0 })
 }
 #[track_caller]
-fn run(kernel: Kernel, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+fn run(kernel: Kernel, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     match kernel {
-        Kernel::Call(call) => run_call(&call, x, out),
+        Kernel::Call(call) => run_call(&call, flops, x, out),
         Kernel::Compose(f) => {
             let made = crate::no_grad(|| f(x));
             made.into_iter().map(|t| t.value).collect()
@@ -382,8 +388,9 @@ fn reshape(x: &Held, shape: Shape) -> Held {
     }
 }
 #[track_caller]
-fn run_call(call: &Call, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+fn run_call(call: &Call, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     crate::plan::force(&x.iter().map(|t| &t.value).collect::<SmallVec<[&Held; 4]>>());
+    let clock = profile::clock();
     let mut buffers: SmallVec<[Buffer; 1]> =
         out.iter().map(|s| backend().allocate(s.shape.numel() * s.dtype.size())).collect();
     if dry::planning() {
@@ -396,6 +403,12 @@ fn run_call(call: &Call, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
         let mut results: SmallVec<[ViewMut<'_>; 1]> =
             out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
         backend().call(call, &views, &mut results);
+    }
+    if let Some(clock) = clock {
+        let size = |shape: &Shape, dtype: DType| (shape.numel() * dtype.size()) as u64;
+        let read: u64 = x.iter().map(|t| size(&t.value.shape, t.value.dtype)).sum();
+        let bytes = read + out.iter().map(|s| size(&s.shape, s.dtype)).sum::<u64>();
+        profile::spend(profile::tag(), Cost { time: clock.elapsed(), bytes, flops });
     }
     let value = |(s, b): (Spec, Buffer)| Value::ready(s.dtype, s.shape, View::dense(Arc::new(b)));
     out.into_iter().zip(buffers).map(value).collect()

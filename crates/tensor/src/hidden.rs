@@ -129,6 +129,10 @@ impl Record {
         self.saved_values().into_iter().map(Tensor::untracked).collect()
     }
 }
+/// Runs what belongs to the gradient of a record, so that a profile knows.
+pub fn within_rule<R>(record: &Record, run: impl FnOnce() -> R) -> R {
+    crate::profile::within_rule(record.id(), (record.name(), record.at()), run)
+}
 /// Runs a record's rule on the cotangent of its output: the edges of its operands and a cotangent for each of those
 /// that are tracked and `wanted`. With `take` the record is spent. `None` if it already was.
 pub fn pull(

@@ -34,6 +34,7 @@ pub mod op;
 mod operand;
 mod ops;
 mod plan;
+mod profile;
 mod record;
 #[doc(hidden)]
 pub mod replay;
@@ -65,6 +66,7 @@ pub use ops::pool::MaxPool;
 pub use ops::quantile::Quantile;
 pub use ops::resample::{AvgPool, Interpolation};
 pub use ops::scatter_reduce::Reduce;
+pub use profile::{Cost, Profile, Spent, profile};
 pub use record::{Context, Cotangent, Cotangents};
 pub use rng::Rng;
 pub use scalar::Scalar;

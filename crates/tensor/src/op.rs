@@ -147,6 +147,10 @@ pub trait Op: fmt::Debug + Send + Sync + 'static {
     fn infer(&self, x: &[Spec]) -> Result<Specs, Error>;
     /// How to run it on operands that `infer` has accepted.
     fn kernel(&self, x: &[Spec], out: &[Spec]) -> Kernel;
+    /// Floating-point operations of a [`Kernel::Call`], for the profile. What only moves elements has none.
+    fn flops(&self, _x: &[Spec], _out: &[Spec]) -> u64 {
+        0
+    }
     /// Whether there is a gradient.
     fn gradient(&self) -> Gradient {
         Gradient::Rule
@@ -209,6 +213,9 @@ impl Op for Arc<dyn Op> {
     }
     fn kernel(&self, x: &[Spec], out: &[Spec]) -> Kernel {
         (**self).kernel(x, out)
+    }
+    fn flops(&self, x: &[Spec], out: &[Spec]) -> u64 {
+        (**self).flops(x, out)
     }
     fn gradient(&self) -> Gradient {
         (**self).gradient()

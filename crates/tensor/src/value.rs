@@ -15,6 +15,7 @@ use crate::dry;
 use crate::dtype::{DType, Number};
 use crate::layout::Layout;
 use crate::mode;
+use crate::profile;
 use crate::scalar::Expr;
 use crate::shape::Shape;
 use smallvec::SmallVec;
@@ -49,6 +50,8 @@ pub(crate) enum Arg {
 pub(crate) struct Pending {
     pub(crate) kind: Kind,
     pub(crate) args: SmallVec<[Arg; 3]>,
+    /// The operation that it belongs to, in a profile.
+    pub(crate) tag: u64,
 }
 /// What a pending value is of its operands.
 #[derive(Clone)]
@@ -73,6 +76,14 @@ impl Kind {
         match self {
             Kind::Map { expr, .. } => expr.work.max(1) as u64,
             _ => 1,
+        }
+    }
+    /// Floating-point operations for each element that it computes; of a reduction, for each that it reads.
+    pub(crate) fn flops(&self) -> u64 {
+        match self {
+            Kind::Map { expr, .. } => expr.work as u64,
+            Kind::Cast | Kind::Same => 0,
+            Kind::Fold { .. } => 1,
         }
     }
 }
@@ -197,7 +208,12 @@ impl Value {
         let own = kind.work();
         let size = (place.space.n * dtype.size()) as u64 >> 10;
         let cost = settle_cost(own, size, &args, place.tree);
-        let value = Value::make(dtype, shape, place, Cell::pending(Pending { kind, args }, cost));
+        let value = Value::make(
+            dtype,
+            shape,
+            place,
+            Cell::pending(Pending { kind, args, tag: profile::tag() }, cost),
+        );
         if mode::is_eager() {
             crate::plan::force(&[&value]);
         } else if value.sink {

@@ -1,7 +1,10 @@
 //! The tape as Graphviz source and as a page that a browser shows without a network.
+use super::figures::{self, bytes};
 use super::{Line, Tape};
-use std::collections::HashMap;
+use retrograd_tensor::Cost;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Text inside an HTML or SVG element, or a quoted attribute.
 fn escaped(text: &str) -> String {
@@ -17,14 +20,6 @@ fn escaped(text: &str) -> String {
     }
     out
 }
-/// `12 B`, `3.4 KiB`, `5.6 MiB`.
-fn bytes(n: usize) -> String {
-    match n {
-        0..1024 => format!("{n} B"),
-        1024..1_048_576 => format!("{:.1} KiB", n as f64 / 1024.0),
-        _ => format!("{:.1} MiB", n as f64 / 1_048_576.0),
-    }
-}
 fn class(l: &Line) -> &'static str {
     match l {
         l if l.cut.is_some() => "cut",
@@ -32,6 +27,15 @@ fn class(l: &Line) -> &'static str {
         l if l.spent => "spent",
         _ => "op",
     }
+}
+
+/// Forward and backward together.
+fn time(l: &Line) -> Duration {
+    [l.forward, l.backward].iter().flatten().map(|c| c.time).sum()
+}
+/// Cells of a row.
+fn cells(tag: &str, words: &[String]) -> String {
+    words.iter().map(|w| format!("<{tag}>{}</td>", escaped(w))).collect()
 }
 
 impl Tape {
@@ -57,8 +61,9 @@ impl Tape {
         }
         out + "}\n"
     }
-    /// One self-contained page: the graph, to be zoomed with the wheel and moved by dragging, and the list of
-    /// operations with shapes, saved bytes and source lines, to be searched. It needs no network.
+    /// One self-contained page: the graph, to be zoomed with the wheel or buttons and moved by dragging, and the list of
+    /// operations with shapes, saved bytes, time and floating-point operations forward and backward, and source lines,
+    /// to be searched; the same by line of code. It needs no network. The figures are those of [`Tape::profiled`].
     ///
     /// ```
     /// use retrograd_autograd::{Differentiate, Tape};
@@ -71,33 +76,63 @@ impl Tape {
         let places = self.places();
         let mut rows = String::new();
         for l in self.lines() {
-            let inputs: Vec<String> =
-                l.inputs.iter().map(|i| i.map_or("_".to_owned(), |i| format!("%{i}"))).collect();
-            let note = match (l.cut, l.spent) {
-                (Some(why), _) => format!("cut: {why}"),
-                (None, true) => "spent".to_owned(),
-                (None, false) => bytes(l.saved),
-            };
-            let cells = [
-                format!("%{}", l.id),
-                l.op.to_owned(),
-                inputs.join(", "),
-                l.result.clone(),
-                note,
-                l.at.to_string(),
-            ];
-            let cells: String = cells.iter().map(|c| format!("<td>{}</td>", escaped(c))).collect();
-            let _ = writeln!(rows, "<tr id=\"r{}\" class=\"{}\">{cells}</tr>", l.id, class(l));
+            let words = [format!("%{}", l.id), l.op.to_owned(), l.operands(), l.result.clone()];
+            let [a, b, c, d] = l.costs();
+            let row = cells("td", &words) + &cells("td class=\"n\"", &[l.kept(), a, b, c, d]);
+            let line = cells("td", &[l.at.to_string()]);
+            let _ = writeln!(rows, "<tr id=\"r{}\" class=\"{}\">{row}{line}</tr>", l.id, class(l));
         }
         let head = format!(
             "{} operations, {} kept for the backward pass",
             self.lines().len(),
             bytes(self.saved_bytes())
         );
+        let head = match self.total() {
+            Duration::ZERO => head,
+            total => format!("{head}, {total:.1?} forward | backward"),
+        };
         PAGE.replace("{title}", &escaped(title))
             .replace("{head}", &escaped(&head))
             .replace("{graph}", &self.graph(&places))
             .replace("{rows}", &rows)
+            .replace("{lines}", &self.by_line())
+    }
+    /// Time forward and backward, all in all.
+    fn total(&self) -> Duration {
+        self.lines().iter().map(time).sum()
+    }
+    /// The rows of the table by line of code, the dearest first.
+    fn by_line(&self) -> String {
+        #[derive(Default)]
+        struct Sum {
+            ops: Vec<&'static str>,
+            kept: usize,
+            forward: Option<Cost>,
+            backward: Option<Cost>,
+        }
+        let mut sums: BTreeMap<(&str, u32, u32), Sum> = BTreeMap::new();
+        for l in self.lines() {
+            let sum = sums.entry((l.at.file(), l.at.line(), l.at.column())).or_default();
+            if !sum.ops.contains(&l.op) {
+                sum.ops.push(l.op);
+            }
+            sum.kept += l.saved;
+            for (sum, cost) in [(&mut sum.forward, l.forward), (&mut sum.backward, l.backward)] {
+                if let Some(cost) = cost {
+                    *sum.get_or_insert_default() += cost;
+                }
+            }
+        }
+        let of = |c: Option<Cost>| c.map_or(["-".to_owned(), "-".to_owned()], figures::cost);
+        let total = |s: &Sum| [s.forward, s.backward].iter().flatten().map(|c| c.time).sum::<Duration>();
+        let mut sums: Vec<_> = sums.into_iter().collect();
+        sums.sort_by_key(|(_, s)| std::cmp::Reverse(total(s)));
+        let row = |((file, line, column), s): ((&str, u32, u32), Sum)| {
+            let words = cells("td", &[format!("{file}:{line}:{column}"), s.ops.join(", ")]);
+            let ([a, b], [c, d]) = (of(s.forward), of(s.backward));
+            format!("<tr>{words}{}</tr>\n", cells("td class=\"n\"", &[bytes(s.kept), a, b, c, d]))
+        };
+        sums.into_iter().map(row).collect()
     }
     /// Column and row of each operation: rows by the longest way from a leaf, leaves right above what reads them
     /// first; columns under the first operand where that is free.
@@ -130,7 +165,8 @@ impl Tape {
     }
     fn graph(&self, places: &HashMap<u64, (usize, usize)>) -> String {
         const WIDTH: usize = 190;
-        const HEIGHT: usize = 46;
+        const HEIGHT: usize = 62;
+        let dearest = self.lines().iter().map(time).max().unwrap_or_default().as_secs_f64();
         let at = |id: &u64| places.get(id).map(|(c, r)| (c * (WIDTH + 30) + 10, r * (HEIGHT + 34) + 10));
         let (mut edges, mut nodes) = (String::new(), String::new());
         for l in self.lines() {
@@ -152,11 +188,19 @@ impl Tape {
                 );
             }
             let (op, result, line) = (escaped(l.op), escaped(&l.result), escaped(&l.at.to_string()));
+            let [forward, _, backward, _] = l.costs();
+            let share = if dearest > 0.0 { time(l).as_secs_f64() / dearest } else { 0.0 };
+            let cost = match (l.forward, l.backward) {
+                (None, None) if l.inputs.is_empty() => String::new(),
+                (None, None) => bytes(l.saved),
+                _ => escaped(&format!("{forward} | {backward}")),
+            };
             let _ = writeln!(
                 nodes,
-                "<g id=\"n{id}\" class=\"{class}\" transform=\"translate({x} {y})\"><title>{line}</title>\
+                "<g id=\"n{id}\" class=\"{class}\" transform=\"translate({x} {y})\" style=\"--share:{share:.3}\"><title>{line}</title>\
                  <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"6\"/><text x=\"8\" y=\"19\">%{id} {op}</text>\
-                 <text x=\"8\" y=\"37\" class=\"small\">{result}</text></g>",
+                 <text x=\"8\" y=\"37\" class=\"small\">{result}</text>\
+                 <text x=\"8\" y=\"53\" class=\"small\">{cost}</text></g>",
                 id = l.id,
                 class = class(l),
             );
@@ -170,56 +214,4 @@ impl Tape {
     }
 }
 
-const PAGE: &str = r##"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-:root { color-scheme: light dark; --line: #8886; --op: #4a7fd0; --leaf: #3a9a5b; --cut: #c05a3c; --spent: #888; }
-body { font: 14px/1.4 system-ui, sans-serif; margin: 0; display: grid; grid-template-rows: auto 1fr 1fr; height: 100vh; }
-header { padding: 8px 14px; border-bottom: 1px solid var(--line); display: flex; gap: 16px; align-items: baseline; }
-h1 { font-size: 17px; margin: 0; } input { margin-left: auto; width: 22em; font: inherit; padding: 2px 6px; }
-#graph { width: 100%; height: 100%; cursor: grab; border-bottom: 1px solid var(--line); }
-#edges path { fill: none; stroke: #8889; stroke-width: 1.5; }
-rect { fill: Canvas; stroke: var(--op); stroke-width: 1.5; } .leaf rect { stroke: var(--leaf); }
-.cut rect { stroke: var(--cut); stroke-dasharray: 5 3; } .spent rect { stroke: var(--spent); }
-text { font: 13px ui-monospace, monospace; fill: CanvasText; } .small { font-size: 11px; opacity: .75; }
-svg g.off, tr.off { opacity: .18; } tr.off { display: none; } .on rect { stroke-width: 4; }
-#list { overflow: auto; } table { border-collapse: collapse; width: 100%; }
-th { position: sticky; top: 0; background: Canvas; text-align: left; }
-td, th { padding: 2px 14px; border-bottom: 1px solid var(--line); font-family: ui-monospace, monospace; font-size: 13px; }
-tr:hover, tr.on { background: #4a7fd022; }
-</style></head><body>
-<header><h1>{title}</h1><span>{head}</span><input id="find" placeholder="find an operation, a shape, a line" autofocus></header>
-{graph}
-<div id="list"><table><thead><tr><th>id<th>operation<th>operands<th>result<th>kept<th>line</tr></thead><tbody>
-{rows}</tbody></table></div>
-<script>
-const svg = document.getElementById("graph"), box = svg.viewBox.baseVal;
-svg.addEventListener("wheel", e => {
-  e.preventDefault();
-  const k = e.deltaY > 0 ? 1.15 : 1 / 1.15, r = svg.getBoundingClientRect();
-  const fx = (e.clientX - r.left) / r.width, fy = (e.clientY - r.top) / r.height;
-  box.x += box.width * fx * (1 - k); box.y += box.height * fy * (1 - k); box.width *= k; box.height *= k;
-}, { passive: false });
-let drag = null;
-svg.addEventListener("pointerdown", e => { drag = [e.clientX, e.clientY]; svg.setPointerCapture(e.pointerId); });
-svg.addEventListener("pointerup", () => drag = null);
-svg.addEventListener("pointermove", e => {
-  if (!drag) return;
-  const k = Math.max(box.width / svg.clientWidth, box.height / svg.clientHeight);
-  box.x -= (e.clientX - drag[0]) * k; box.y -= (e.clientY - drag[1]) * k; drag = [e.clientX, e.clientY];
-});
-const rows = [...document.querySelectorAll("tbody tr")];
-const node = r => document.getElementById("n" + r.id.slice(1));
-document.getElementById("find").addEventListener("input", e => {
-  const word = e.target.value.toLowerCase();
-  for (const r of rows) {
-    const off = word && !r.textContent.toLowerCase().includes(word);
-    r.classList.toggle("off", off); node(r)?.classList.toggle("off", off);
-  }
-});
-for (const r of rows) {
-  const n = node(r), mark = on => { r.classList.toggle("on", on); n?.classList.toggle("on", on); };
-  for (const x of [r, n]) { x?.addEventListener("mouseenter", () => mark(true)); x?.addEventListener("mouseleave", () => mark(false)); }
-  n?.addEventListener("click", () => r.scrollIntoView({ block: "center" }));
-}
-</script></body></html>
-"##;
+const PAGE: &str = include_str!("page.html");

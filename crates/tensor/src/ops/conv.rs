@@ -117,6 +117,11 @@ impl Op for Convolution {
     fn kernel(&self, x: &[Spec], out: &[Spec]) -> Kernel {
         Kernel::Call(convolution(self.made, self.sizes(x, &out[0].shape)))
     }
+    fn flops(&self, x: &[Spec], out: &[Spec]) -> u64 {
+        // Each part takes the products of the other two: an output, a channel of its group and a tap at a time.
+        let [_, weight, result] = self.shapes(x, &out[0].shape);
+        2 * (result.numel() * weight[1..].iter().product::<usize>()) as u64
+    }
     fn saves(&self, tracked: u64) -> Saves {
         // Each gradient reads the other operand.
         Saves::inputs((0..2).filter(|i| tracked >> (1 - i) & 1 == 1))

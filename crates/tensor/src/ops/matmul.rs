@@ -97,6 +97,10 @@ impl Op for Product {
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         Kernel::Call(call::product(self.left, self.right))
     }
+    fn flops(&self, x: &[Spec], out: &[Spec]) -> u64 {
+        let a = self.parts(&x[0].shape, &x[1].shape).expect("accepted by infer").a;
+        2 * (out[0].shape.numel() * a[a.rank() - 1 - usize::from(self.left)]) as u64
+    }
     fn saves(&self, tracked: u64) -> Saves {
         // Each gradient reads the other operand.
         Saves::inputs((0..2).filter(|i| tracked >> (1 - i) & 1 == 1))

@@ -96,6 +96,11 @@ impl Op for Largest {
             by_dtype!(dtype, T => largest::<T>(&x[0], &windows, out[0].data()));
         }))
     }
+    fn flops(&self, _: &[Spec], out: &[Spec]) -> u64 {
+        // A comparison for each element of a window; at the edge there may be fewer.
+        let window = |w: &Windows| w.ranges.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        (out[0].shape.numel() * self.windows.iter().map(window).product::<usize>()) as u64
+    }
     fn gradient(&self) -> Gradient {
         Gradient::None("positions are integers")
     }

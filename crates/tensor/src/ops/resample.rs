@@ -77,6 +77,9 @@ impl Op for Resample {
             by_dtype!(dtype, T => resample::<T>(&x[0], axis, &taps, out[0].data()));
         }))
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        2 * (x[0].shape.numel() / self.taps.from.max(1) * self.taps.taps.len()) as u64
+    }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         let op = Resample { taps: self.back.clone(), back: self.taps.clone(), ..*self };
         smallvec![apply::op(op, &[g]).into()]

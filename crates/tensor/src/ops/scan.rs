@@ -195,6 +195,9 @@ impl Op for Cumulative {
             _ => Saves::inputs([0]).and_output(),
         }
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        x.iter().map(|x| x.shape.numel() as u64).sum()
+    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let Cumulative { running, axis, reverse } = *self;
         let part = match running {
@@ -265,6 +268,9 @@ impl Op for Recurrence {
     fn saves(&self, tracked: u64) -> Saves {
         let a = Saves::inputs([0]);
         if tracked & 1 == 1 { a.and_output() } else { a }
+    }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        x.iter().map(|x| x.shape.numel() as u64).sum()
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let Recurrence { axis, reverse, lagged } = *self;

@@ -1,5 +1,6 @@
 //! The pending values below some roots, locked, and what becomes of each.
 use crate::cell::Guard;
+use crate::profile::Share;
 use crate::value::{Arg, Held, Kind, Pending, Value, View};
 use smallvec::SmallVec;
 
@@ -199,6 +200,34 @@ impl<'a> Graph<'a> {
         for guard in self.nodes.iter().rev().filter(kept).filter_map(|n| n.guard.as_ref()) {
             guard.reprice(guard.recipe().cost());
         }
+    }
+    /// What each value that this program computes does in it. An operand is read from memory for the first that names
+    /// it.
+    pub(super) fn shares(&self) -> Vec<Share> {
+        let bytes = |v: &Value| (v.numel * v.dtype.size()) as u64;
+        let mut read = vec![false; self.nodes.len()];
+        let mut shares = vec![];
+        for node in self.nodes.iter().rev().filter(|n| n.needed) {
+            let Some(recipe) = node.guard.as_ref().map(Guard::recipe) else { continue };
+            let operands = || node.operands.iter().map(|&k| k as usize);
+            let elements = match recipe.kind {
+                Kind::Fold { .. } => operands().map(|k| self.nodes[k].value.numel).sum(),
+                _ => node.value.numel,
+            } as u64;
+            let mut share = Share {
+                tag: recipe.tag,
+                work: elements * recipe.kind.flops().max(1),
+                bytes: if node.fate == Fate::Written { bytes(node.value) } else { 0 },
+                flops: elements * recipe.kind.flops(),
+            };
+            for k in operands().filter(|&k| self.nodes[k].guard.is_none()) {
+                if !std::mem::replace(&mut read[k], true) {
+                    share.bytes += bytes(self.nodes[k].value);
+                }
+            }
+            shares.push(share);
+        }
+        shares
     }
     /// What is computed is what written values need; what stays pending is what recomputed ones need.
     fn spread_need(&mut self) {

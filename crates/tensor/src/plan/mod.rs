@@ -13,6 +13,7 @@ use crate::backend::backend;
 use crate::dry;
 use crate::fuse;
 use crate::memory;
+use crate::profile;
 use crate::value::{Held, Space};
 use graph::Graph;
 use smallvec::SmallVec;
@@ -93,6 +94,7 @@ fn joins(v: Space, space: &mut Space) -> bool {
 }
 #[track_caller]
 fn run(roots: &[&Held], space: Space) {
+    let clock = profile::clock();
     let mut graph = Graph::collect(roots);
     if graph.is_empty() {
         return; // another thread was faster
@@ -107,5 +109,8 @@ fn run(roots: &[&Held], space: Space) {
         backend().run(&code, &binding);
     }
     memory::count_program();
+    if let Some(clock) = clock {
+        profile::spend_shared(clock.elapsed(), &graph.shares());
+    }
     binding.publish(graph);
 }

@@ -83,6 +83,12 @@ impl Op for Rows {
             _ => run::<f64>(rows, &x[0], out[0].data()),
         }))
     }
+    fn flops(&self, x: &[Spec], out: &[Spec]) -> u64 {
+        // The customary 5 n log2 n of a complex row, half of it for a real one.
+        // A complex row has 2 n numbers, a real one n, its half spectrum 2 more.
+        let numbers = x[0].shape.numel().min(out[0].shape.numel()) as f64;
+        (2.5 * numbers * (self.n as f64).log2()) as u64
+    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let dtype = cx.spec(0).dtype;
         let dx = match self.transform {
