@@ -54,7 +54,7 @@ fn eliminate<T: Number>(a: &mut [T], [m, n]: [usize; 2], rows: &mut [usize]) {
         for row in below.chunks_exact_mut(n) {
             let f = row[k] / top[0];
             row[k] = f;
-            row[k + 1..].iter_mut().zip(&top[1..]).for_each(|(x, &y)| *x = *x - f * y);
+            row[k + 1..].iter_mut().zip(&top[1..]).for_each(|(x, &y)| *x -= f * y);
         }
     }
 }

@@ -137,7 +137,7 @@ fn scaled<T: Number>(a: MatRef<'_, T>) -> (Mat<T>, T) {
     let most = copy.norm_max();
     let half = T::one() / (T::one() + T::one());
     let scale = Float::max((most * half).log2().floor().exp2(), <T as Float>::min_positive_value());
-    copy.col_iter_mut().for_each(|column| column.iter_mut().for_each(|x| *x = *x / scale));
+    copy.col_iter_mut().for_each(|column| column.iter_mut().for_each(|x| *x /= scale));
     (copy, scale)
 }
 /// Writes a matrix in row-major order.

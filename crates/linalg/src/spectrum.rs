@@ -21,7 +21,7 @@ pub(crate) fn eigh<T: Number>(a: &[T], n: usize, w: &mut [T], v: &mut [T]) -> bo
     if self_adjoint_evd(a.as_ref(), values, to, SEQ, stack, Default::default()).is_err() {
         return false;
     }
-    w.iter_mut().for_each(|w| *w = *w * scale);
+    w.iter_mut().for_each(|w| *w *= scale);
     for j in 0..n {
         if negative(vectors.col(j)) {
             negate(vectors.col_mut(j));
@@ -44,7 +44,7 @@ pub(crate) fn svd<T: Number>(a: &[T], [m, n]: [usize; 2], u: &mut [T], s: &mut [
     if by_faer::svd(a.as_ref(), values, to.0, to.1, SEQ, stack, Default::default()).is_err() {
         return false;
     }
-    s.iter_mut().for_each(|s| *s = *s * scale);
+    s.iter_mut().for_each(|s| *s *= scale);
     for j in 0..k {
         if negative(left.col(j)) {
             negate(left.col_mut(j));
