@@ -22,6 +22,8 @@ mod operator;
 mod optimizers;
 #[path = "conformance/schedulers.rs"]
 mod schedulers;
+#[path = "conformance/training.rs"]
+mod training;
 #[path = "conformance/transforms.rs"]
 mod transforms;
 
@@ -60,10 +62,11 @@ struct Runner {
     check: fn(&Run) -> Report,
 }
 
-const RUNNERS: [Runner; 3] = [
+const RUNNERS: [Runner; 4] = [
     Runner { family: "layers", knows: layers::knows, check: layers::check },
     Runner { family: "optimizers", knows: optimizers::knows, check: optimizers::check },
     Runner { family: "schedulers", knows: schedulers::knows, check: schedulers::check },
+    Runner { family: "training", knows: training::knows, check: training::check },
 ];
 
 /// What was run of a family.

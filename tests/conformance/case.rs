@@ -253,19 +253,6 @@ impl Run {
         self.reader().required(field)
     }
 
-    /// The arrays that `field` names, each of which may be null.
-    pub(crate) fn optional(&self, field: &str, count: usize) -> Result<Vec<Option<Array>>, String> {
-        self.reader().optional(field, count)
-    }
-
-    /// The arrays that `field` gives under names of its own: parameters, buffers.
-    pub(crate) fn named(&self, field: &str) -> Result<BTreeMap<String, Array>, String> {
-        let pairs =
-            self.field(field)?.as_object().ok_or_else(|| format!("field `{field}`: not an object"))?;
-        let read = |(name, value): (&String, &Value)| Ok((name.clone(), self.reader().array(field, value)?));
-        pairs.iter().map(read).collect()
-    }
-
     /// The arrays that `field` names, in lists of one for each step.
     pub(crate) fn steps(&self, field: &str) -> Result<Vec<Vec<Array>>, String> {
         let reader = self.reader();
@@ -282,6 +269,19 @@ impl Run {
         let values = self.reader().list(field)?.ok_or_else(|| format!("field `{field}`: absent"))?;
         let read = |value: &Value| value.as_f64().ok_or_else(|| format!("field `{field}`: not numbers"));
         values.iter().map(read).collect()
+    }
+
+    /// The arrays that `field` names, each of which may be null.
+    pub(crate) fn optional(&self, field: &str, count: usize) -> Result<Vec<Option<Array>>, String> {
+        self.reader().optional(field, count)
+    }
+
+    /// The arrays that `field` gives under names of its own: parameters, buffers.
+    pub(crate) fn named(&self, field: &str) -> Result<BTreeMap<String, Array>, String> {
+        let pairs =
+            self.field(field)?.as_object().ok_or_else(|| format!("field `{field}`: not an object"))?;
+        let read = |(name, value): (&String, &Value)| Ok((name.clone(), self.reader().array(field, value)?));
+        pairs.iter().map(read).collect()
     }
 }
 
