@@ -219,6 +219,33 @@ const LAYERS: &[Row] = &[
         "Linear: input does not fit: shape [2, 3]; Linear(4, 2) takes [.., 4]"),
     row!(Axis, Sequential::new().then(Sequential::new().then(Flatten::default())).forward(&t([2])),
         "flatten: axis out of range: axis 1 of a tensor of rank 1; axes run from -1 to 0"),
+    row!(Shape, Conv2d::new(4, 2, 3, &mut Rng::new(0)).forward(&t([1, 3, 5, 5])),
+        "Conv2d: input does not fit: shape [1, 3, 5, 5]; Conv2d(4, 2) takes [batch, 4, 2 spatial axes], the batch axis may be left out"),
+    row!(Value, Conv1d::new(4, 6, 3, &mut Rng::new(0)).groups(3),
+        "groups: groups do not fit: 3 groups, after 1, of 6 and 4 channels; both must be multiples, and groups are given once"),
+    row!(Shape, BatchNorm2d::new(3).forward(&t([2, 3])),
+        "BatchNorm2d: input does not fit: shape [2, 3]; BatchNorm2d(3) takes [batch, 3, height, width]"),
+    row!(Shape, Residual(LayerNorm::new(4)).forward(&t([2, 3])),
+        "layer_norm: not the last axes: [4] of shape [2, 3]; name the sizes of one or more of them"),
+    row!(Index, Embedding::new(4, 2, &mut Rng::new(0)).padding(4),
+        "Embedding: no such row: 4 of 4; the padding index must be below 4"),
+    row!(Shape, Gru::new(3, 4, &mut Rng::new(0)).forward(&t([5, 2, 2])),
+        "Gru: input does not fit: shape [5, 2, 2]; Gru(3, 4) takes [steps, batch, 3], with a step or more"),
+    row!(Shape, Rnn::new(3, 4, &mut Rng::new(0)).forward_from(&t([5, 2, 3]), &t([1, 2, 3])),
+        "Rnn: first states do not fit: f32 [1, 2, 3]; they must be f32 [1, 2, 4]"),
+    row!(Value, Lstm::with(3, 4, Recurrent { projection: Some(4), ..Recurrent::default() }, &mut Rng::new(0)),
+        "Lstm: projection does not fit: to 4 from 4; an Lstm can have one, smaller than its states"),
+    row!(Value, MultiheadAttention::new(6, 4, &mut Rng::new(0)),
+        "MultiheadAttention: heads do not fit: 4 of size 6; they must be of one size"),
+    row!(Shape, {
+        let (x, mask) = (t([5, 2, 8]), t([4, 4]));
+        let layer = TransformerEncoderLayer::new(8, 2, &mut Rng::new(0));
+        layer.forward(&x, &Masks { attention: Some(&mask), ..Masks::default() })
+    }, "MultiheadAttention: the mask does not fit: f32 [4, 4]; it must be [5, 5] or [4, 5, 5], bool or of floats"),
+    row!(Shape, RotaryPositions::new(4).forward(&t([3, 6])),
+        "RotaryPositions: input does not fit: shape [3, 6]; RotaryPositions(4) takes [.., positions, 4]"),
+    row!(Value, Parallel::added().forward(&t([2])),
+        "Parallel: no layers: there is nothing to run; add one by `with`"),
 ];
 
 /// A layer from `inputs` to `outputs` features.

@@ -44,7 +44,7 @@ pub(crate) fn knows(kind: &str) -> bool {
     KINDS.contains(&kind)
 }
 
-const KINDS: [&str; 23] = [
+const KINDS: [&str; 22] = [
     "Linear",
     "Bilinear",
     "Conv1d",
@@ -59,7 +59,6 @@ const KINDS: [&str; 23] = [
     "LayerNorm",
     "RMSNorm",
     "GroupNorm",
-    "InstanceNorm1d",
     "Embedding",
     "PReLU",
     "RNN",
@@ -95,9 +94,16 @@ fn build(kind: &str, a: &Attrs) -> Box<dyn Subject> {
         "LayerNorm" => plain(LayerNorm::new(shape()).eps(eps)),
         "RMSNorm" => plain(RmsNorm::new(shape()).eps(eps)),
         "GroupNorm" => plain(GroupNorm::new(size("groups"), size("channels")).eps(eps)),
-        "InstanceNorm1d" => plain(InstanceNorm1d::new(size("features")).eps(eps)),
         "Embedding" => plain(Embedding::new(size("num"), size("dim"), rng)),
         "PReLU" => plain(PRelu::new(size("num"))),
+        _ => build_sequential(kind, a, rng),
+    }
+}
+
+/// The layers over sequences.
+fn build_sequential(kind: &str, a: &Attrs, rng: &mut Rng) -> Box<dyn Subject> {
+    let size = |name: &str| a.int(name).unsigned_abs();
+    match kind {
         "RNN" => {
             let layer = Rnn::with(size("input"), size("hidden"), recurrent(a), rng);
             let squash = if a.str_or("nonlinearity", "tanh") == "relu" { Squash::Relu } else { Squash::Tanh };

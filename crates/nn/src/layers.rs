@@ -13,8 +13,12 @@ mod dropout;
 mod embedding;
 mod linear;
 mod norm;
+mod pool;
+mod position;
 mod recurrent;
+mod reshape;
 mod transformer;
+mod weight;
 
 use crate::init;
 use crate::module::Module;
@@ -22,27 +26,40 @@ use crate::param::Param;
 use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
 
 pub use activation::{
-    Celu, Elu, Gelu, GeluTanh, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid, LogSoftmax, Mish,
-    PRelu, Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softplus, Softsign, Tanh,
+    Celu, Elu, Gelu, GeluTanh, Glu, HardShrink, HardSigmoid, HardSwish, HardTanh, LeakyRelu, LogSigmoid,
+    LogSoftmax, Mish, PRelu, Relu, Relu6, Selu, Sigmoid, Silu, SoftShrink, Softmax, Softmax2d, Softmin,
+    Softplus, Softsign, Tanh, TanhShrink, Threshold,
 };
 pub use attention::{Masks, MultiheadAttention, MultiheadOptions};
 pub use batch_norm::{
     BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchNormNd, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d,
     InstanceNormNd,
 };
-pub use container::{Flatten, Identity, Lambda, Sequential};
+pub use container::{Flatten, Identity, Lambda, ModuleDict, ModuleList, Parallel, Residual, Sequential};
 pub use conv::{
     Conv1d, Conv2d, Conv3d, ConvNd, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, ConvTransposeNd,
 };
-pub use dropout::Dropout;
+pub use dropout::{
+    AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, DropoutNd, FeatureAlphaDropout, RRelu,
+};
 pub use embedding::Embedding;
 pub use linear::{Bilinear, Linear};
 pub use norm::{GroupNorm, LayerNorm, RmsNorm};
+pub use pool::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveAvgPoolNd, AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d, AdaptiveMaxPool3d, AdaptiveMaxPoolNd, AvgPool1d, AvgPool2d, AvgPool3d, AvgPoolNd,
+    LpPool1d, LpPool2d, LpPool3d, LpPoolNd, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolNd,
+};
+pub use position::{RotaryPositions, SinusoidalPositions};
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrent, Rnn, RnnCell, Squash};
+pub use reshape::{
+    ChannelShuffle, CosineSimilarity, Fold, Pad, PixelShuffle, PixelUnshuffle, Unflatten, Unfold, Upsample,
+};
 pub use transformer::{
     Activation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
     TransformerOptions,
 };
+pub use weight::{SpectralNorm, WeightNorm, Weighted};
 
 /// A layer that maps one tensor to one tensor, whatever its type.
 ///

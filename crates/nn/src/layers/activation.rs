@@ -86,6 +86,10 @@ plain! {
     HardSwish => |x| x.hard_swish();
     /// x, limited to [-1, 1].
     HardTanh => |x| x.hard_tanh();
+    /// x - tanh(x).
+    TanhShrink => |x| x.map(|x| x - x.tanh());
+    /// [`Softmax`] of the channels at each place of an image `[.., channels, height, width]`.
+    Softmax2d => |x| x.softmax(-3);
 }
 
 with_settings! {
@@ -116,6 +120,33 @@ with_settings! {
         /// The axis, counted from the end if negative.
         axis: isize = -1
     } => |x| x.softmax(axis);
+    /// [`Softmax`] of -x.
+    Softmin {
+        /// The axis, counted from the end if negative.
+        axis: isize = -1
+    } => |x| x.softmin(axis);
+    /// The first half of an axis times the sigmoid of the second.
+    Glu {
+        /// The axis, counted from the end if negative.
+        axis: isize = -1
+    } => |x| x.glu(axis);
+    /// x where it is outside ±λ, else 0. *Gradient:* `g` outside ±λ, else 0, at ±λ too.
+    HardShrink {
+        /// The half of the width that is cut out.
+        lambda: f64 = 0.5
+    } => |x| x.map(|x| x.abs().gt(lambda).where_(x, 0.0));
+    /// x moved by λ towards 0 where it is outside ±λ, else 0. *Gradient:* as [`HardShrink`].
+    SoftShrink {
+        /// How far values are moved.
+        lambda: f64 = 0.5
+    } => |x| x.map(|x| x.abs().gt(lambda).where_(x - x.sign() * lambda, 0.0));
+    /// x where it is above the threshold, else the value. *Gradient:* `g` above it, else 0.
+    Threshold {
+        /// What x must exceed.
+        threshold: f64 = 0.0,
+        /// What else is given.
+        value: f64 = 0.0
+    } => |x| x.map(|x| x.gt(threshold).where_(x, value));
     /// The logarithm of [`Softmax`], without overflow.
     LogSoftmax {
         /// The axis, counted from the end if negative.

@@ -144,7 +144,7 @@ impl MultiheadAttention {
             out_proj: Linear { bias: zeros(embed), ..Linear::without_bias(embed, embed, rng) },
             bias_k,
             bias_v,
-            dropout: (options.dropout > 0.0).then(|| Dropout::new(options.dropout, rng)),
+            dropout: Dropout::unless_never(options.dropout, rng),
             heads,
             batch_first: options.batch_first,
             zero: options.add_zero_attn,
@@ -213,21 +213,29 @@ impl MultiheadAttention {
     fn projected(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> [Tensor; 3] {
         let embed = self.embed();
         let same = |a: &Tensor, b: &Tensor| std::ptr::eq(a, b);
-        let rows = |t: &Tensor, k: usize| t.narrow(0, k * embed, embed);
-        let bias = |k: usize| self.in_proj_bias.as_ref().map(|bias| rows(bias, k));
-        let batch_first = |t: Tensor| if self.batch_first { t } else { t.transpose(0, 1) };
         if let (Some(weight), true) = (&self.in_proj_weight, same(query, key) && same(key, value)) {
             // Self-attention: one product for all three.
-            let all = batch_first(query.linear(weight, self.in_proj_bias.as_deref()));
+            let all = self.sequences_first(query.linear(weight, self.in_proj_bias.as_deref()));
             return [0, 1, 2].map(|k| all.narrow(-1, k * embed, embed));
         }
-        let weights = [&self.q_proj_weight, &self.k_proj_weight, &self.v_proj_weight];
-        let weight = |k: usize| match (weights[k], &self.in_proj_weight) {
+        [self.projection(0, query), self.projection(1, key), self.projection(2, value)]
+    }
+
+    /// `t` by weight and bias `k` of those of queries, keys and values.
+    #[track_caller]
+    fn projection(&self, k: usize, t: &Tensor) -> Tensor {
+        let rows = |packed: &Param| packed.narrow(0, k * self.embed(), self.embed());
+        let apart = [&self.q_proj_weight, &self.k_proj_weight, &self.v_proj_weight][k];
+        let weight = match (apart, &self.in_proj_weight) {
             (Some(weight), _) => weight.value().clone(),
-            (None, packed) => rows(packed.as_ref().expect("weights are packed or apart"), k),
+            (None, packed) => rows(packed.as_ref().expect("weights are packed or apart")),
         };
-        let inputs = [query, key, value];
-        [0, 1, 2].map(|k| batch_first(inputs[k].linear(weight(k), bias(k).as_ref())))
+        self.sequences_first(t.linear(weight, self.in_proj_bias.as_ref().map(rows).as_ref()))
+    }
+
+    #[track_caller]
+    fn sequences_first(&self, t: Tensor) -> Tensor {
+        if self.batch_first { t } else { t.transpose(0, 1) }
     }
 
     /// Keys or values with those that come on top.
@@ -259,18 +267,22 @@ impl MultiheadAttention {
         dtype: DType,
     ) -> Option<Tensor> {
         let known = s - more;
-        let attention = masks.attention.map(|mask| {
-            let each = [batch, self.heads, l, known];
-            match mask.rank() {
-                2 if mask.shape()[..] == [l, known] => mask.clone(),
-                3 if mask.shape()[..] == [batch * self.heads, l, known] => mask.reshape(each),
-                _ => wrong_mask(mask, &format!("[{l}, {known}] or [{}, {l}, {known}]", batch * self.heads)),
+        let (two, three) = ([l, known], [batch * self.heads, l, known]);
+        let attention = match masks.attention {
+            Some(mask) if mask.shape()[..] == two && is_mask(mask) => Some(mask.clone()),
+            Some(mask) if mask.shape()[..] == three && is_mask(mask) => {
+                Some(mask.reshape([batch, self.heads, l, known]))
             }
-        });
-        let padding = masks.padding.map(|mask| match mask.shape()[..] {
-            [b, k] if (b, k) == (batch, known) => mask.reshape([batch, 1, 1, known]),
-            _ => wrong_mask(mask, &format!("[{batch}, {known}]")),
-        });
+            Some(mask) => wrong_mask(mask, &format!("{two:?} or {three:?}")),
+            None => None,
+        };
+        let padding = match masks.padding {
+            Some(mask) if mask.shape()[..] == [batch, known] && is_mask(mask) => {
+                Some(mask.reshape([batch, 1, 1, known]))
+            }
+            Some(mask) => wrong_mask(mask, &format!("[{batch}, {known}]")),
+            None => None,
+        };
         // Keys on top are open to all, which a causal mask made elsewhere would not know.
         let causal = (masks.causal && more > 0).then(|| Bool.ones([l, known]).triu(1));
         let all = [attention, padding, causal].into_iter().flatten();
@@ -319,8 +331,13 @@ fn added(mask: &Tensor, dtype: DType) -> Tensor {
     mask.cast(dtype)
 }
 
+fn is_mask(mask: &Tensor) -> bool {
+    mask.dtype() == Bool || mask.dtype().is_float()
+}
+
 #[track_caller]
 fn wrong_mask(mask: &Tensor, right: &str) -> ! {
-    let detail = format!("the mask does not fit: shape {}; it must be {right}", mask.shape());
+    let given = format!("{} {}", mask.dtype(), mask.shape());
+    let detail = format!("the mask does not fit: {given}; it must be {right}, bool or of floats");
     raise(Error::new(NAME, ErrorKind::Shape, detail))
 }

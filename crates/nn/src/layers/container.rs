@@ -3,7 +3,8 @@
 use super::Forward;
 use crate::module::{Module, Slot, SlotMut};
 use retrograd_nn_derive::Module;
-use retrograd_tensor::Tensor;
+use retrograd_tensor::{Error, ErrorKind, Tensor, cat, raise};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Layers of any type, one after the other.
@@ -78,27 +79,148 @@ impl From<Vec<Box<dyn Forward>>> for Sequential {
     }
 }
 
-impl Module for Sequential {
-    fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, Slot<'a>)) {
-        self.layers.visit(path, f);
-    }
+/// A layer whose input is added to its output: `x + layer(x)`.
+///
+/// In state dicts the layer keeps its names.
+///
+/// ```
+/// use retrograd_nn::{Residual, Tanh};
+/// use retrograd_tensor::Tensor;
+/// let x = Tensor::from([0.5f32]);
+/// assert_eq!(Residual(Tanh).forward(&x), &x + x.tanh());
+/// ```
+///
+/// Source: He et al., 2016.
+#[derive(Clone, Copy, Debug, Module)]
+pub struct Residual<L>(pub L);
 
-    fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, SlotMut<'a>)) {
-        self.layers.visit_mut(path, f);
-    }
-
-    fn aliases(&self, path: &str, f: &mut dyn FnMut(&str, &str)) {
-        self.layers.aliases(path, f);
+impl<L: Forward> Residual<L> {
+    /// The input and the layer's output, added.
+    ///
+    /// # Panics
+    /// If the layer refuses its input, or gives another shape that does not broadcast.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x + self.0.forward(x)
     }
 }
 
-/// The parameters by name, which tells the layers apart.
-impl fmt::Debug for Sequential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Sequential({} layers) ", self.layers.len())?;
-        f.debug_map().entries(self.named_parameters()).finish()
+impl<L: Forward + Clone + 'static> Forward for Residual<L> {
+    #[track_caller]
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Self::forward(self, x)
     }
 }
+
+/// Layers side by side, which all get the same input; their outputs are added, or lie side by side along an axis.
+///
+/// In state dicts layers bear their positions.
+///
+/// ```
+/// use retrograd_nn::{Identity, Parallel, Relu};
+/// use retrograd_tensor::Tensor;
+/// let x = Tensor::from([[-1.0f32, 2.0]]);
+/// let both = Parallel::joined(-1).with(Identity).with(Relu);
+/// assert_eq!(both.forward(&x).to_vec::<f32>(), [-1.0, 2.0, 0.0, 2.0]);
+/// assert_eq!(Parallel::added().with(Identity).with(Relu).forward(&x).to_vec::<f32>(), [-1.0, 4.0]);
+/// ```
+#[derive(Clone)]
+pub struct Parallel {
+    layers: Vec<Box<dyn Forward>>,
+    axis: Option<isize>,
+}
+
+impl Parallel {
+    /// No layers yet, whose outputs are added.
+    #[must_use]
+    pub fn added() -> Self {
+        Self { layers: Vec::new(), axis: None }
+    }
+
+    /// No layers yet, whose outputs lie side by side along `axis`, counted from the end if negative.
+    #[must_use]
+    pub fn joined(axis: isize) -> Self {
+        Self { layers: Vec::new(), axis: Some(axis) }
+    }
+
+    /// The same with one more layer.
+    #[must_use]
+    pub fn with(mut self, layer: impl Forward + 'static) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// The outputs of all layers as one.
+    ///
+    /// # Panics
+    /// If there are no layers, one refuses its input, or their outputs do not fit.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let mut outputs = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            outputs.push(layer.forward(x));
+        }
+        let mut rest = outputs.iter();
+        let Some(first) = rest.next() else {
+            raise(Error::new(
+                "Parallel",
+                ErrorKind::Value,
+                "no layers: there is nothing to run; add one by `with`",
+            ))
+        };
+        match self.axis {
+            Some(axis) => cat(&outputs, axis),
+            None => {
+                let mut sum = first.clone();
+                for output in rest {
+                    sum = sum + output;
+                }
+                sum
+            }
+        }
+    }
+}
+
+impl Forward for Parallel {
+    #[track_caller]
+    fn forward(&self, x: &Tensor) -> Tensor {
+        Self::forward(self, x)
+    }
+}
+
+/// The walk of a container is that of its list.
+macro_rules! listed {
+    ($($name:ident),+) => {$(
+        impl Module for $name {
+            fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, Slot<'a>)) {
+                self.layers.visit(path, f);
+            }
+
+            fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, SlotMut<'a>)) {
+                self.layers.visit_mut(path, f);
+            }
+
+            fn aliases(&self, path: &str, f: &mut dyn FnMut(&str, &str)) {
+                self.layers.aliases(path, f);
+            }
+        }
+
+        /// The parameters by name, which tells the layers apart.
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({} layers) ", stringify!($name), self.layers.len())?;
+                f.debug_map().entries(self.named_parameters()).finish()
+            }
+        }
+    )+};
+}
+listed!(Sequential, Parallel);
+
+/// Layers by position, `0.weight`, `1.weight`: PyTorch's `ModuleList`. Any vector of modules is one.
+pub type ModuleList<M = Box<dyn Forward>> = Vec<M>;
+
+/// Layers by name, `left.weight`, `right.weight`: PyTorch's `ModuleDict`. Any map of modules is one.
+pub type ModuleDict<M = Box<dyn Forward>> = BTreeMap<String, M>;
 
 /// A function without parameters as a layer.
 #[derive(Clone, Copy, Module)]

@@ -1,6 +1,6 @@
 //! Convolutions over one to three spatial axes, plain and transposed.
 
-use super::{IntoSizes, check_spatial_rank, numbered, passes_on, uniform_param};
+use super::{IntoSizes, Weighted, check_spatial_rank, numbered, passes_on, uniform_param};
 use crate::param::Param;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Conv, Error, ErrorKind, IntoPadding, PadMode, Padding, Rng, Tensor, raise};
@@ -156,12 +156,7 @@ impl<const N: usize> ConvNd<N> {
     /// If the axes or channels of `x` do not fit, or it is smaller than a window.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        check_input::<N>(Self::NAME, x, self.weight.size(1) * self.groups, self.weight.size(0));
-        let bias = self.bias.as_deref();
-        if self.mode == PadMode::Zeros {
-            return convolve::<N>(x, &self.weight, bias, self.conv.clone().padding(self.padding.clone()));
-        }
-        convolve::<N>(&x.pad(&self.pads(x), self.mode), &self.weight, bias, self.conv.clone())
+        self.forward_by(&self.weight, x)
     }
 
     /// What is added before and after each axis of `x`.
@@ -225,8 +220,39 @@ impl<const N: usize> ConvTransposeNd<N> {
     /// If the axes or channels of `x` do not fit, or the options leave no result.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        check_input::<N>(Self::NAME, x, self.weight.size(0), self.weight.size(1) * self.groups);
-        let (weight, bias, conv) = (&self.weight, self.bias.as_deref(), self.conv.clone());
+        self.forward_by(&self.weight, x)
+    }
+}
+
+impl<const N: usize> Weighted for ConvNd<N> {
+    const OUTPUTS: isize = 0;
+
+    fn own_weight(&self) -> &Param {
+        &self.weight
+    }
+
+    #[track_caller]
+    fn forward_by(&self, weight: &Tensor, x: &Tensor) -> Tensor {
+        check_input::<N>(Self::NAME, x, weight.size(1) * self.groups, weight.size(0));
+        let bias = self.bias.as_deref();
+        if self.mode == PadMode::Zeros {
+            return convolve::<N>(x, weight, bias, self.conv.clone().padding(self.padding.clone()));
+        }
+        convolve::<N>(&x.pad(&self.pads(x), self.mode), weight, bias, self.conv.clone())
+    }
+}
+
+impl<const N: usize> Weighted for ConvTransposeNd<N> {
+    const OUTPUTS: isize = 1;
+
+    fn own_weight(&self) -> &Param {
+        &self.weight
+    }
+
+    #[track_caller]
+    fn forward_by(&self, weight: &Tensor, x: &Tensor) -> Tensor {
+        check_input::<N>(Self::NAME, x, weight.size(0), weight.size(1) * self.groups);
+        let (bias, conv) = (self.bias.as_deref(), self.conv.clone());
         match N {
             1 => x.conv_transpose1d(weight, bias, conv),
             2 => x.conv_transpose2d(weight, bias, conv),

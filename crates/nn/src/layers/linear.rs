@@ -1,6 +1,6 @@
 //! The fully connected layer, and the one that is linear in each of two inputs.
 
-use super::{passes_on, uniform_param};
+use super::{Weighted, passes_on, uniform_param};
 use crate::param::Param;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
@@ -37,15 +37,28 @@ impl Linear {
     /// If the last axis of `x` is not as long as the layer has inputs.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let inputs = self.weight.shape()[1];
+        self.forward_by(&self.weight, x)
+    }
+}
+
+impl Weighted for Linear {
+    const OUTPUTS: isize = 0;
+
+    fn own_weight(&self) -> &Param {
+        &self.weight
+    }
+
+    #[track_caller]
+    fn forward_by(&self, weight: &Tensor, x: &Tensor) -> Tensor {
+        let inputs = weight.size(1);
         if x.shape().last() != Some(&inputs) {
-            let (outputs, shape) = (self.weight.shape()[0], &x.shape()[..]);
+            let (outputs, shape) = (weight.size(0), &x.shape()[..]);
             let detail = format!(
                 "input does not fit: shape {shape:?}; Linear({inputs}, {outputs}) takes [.., {inputs}]"
             );
             raise(Error::new("Linear", ErrorKind::Shape, detail));
         }
-        x.linear(&self.weight, self.bias.as_deref())
+        x.linear(weight, self.bias.as_deref())
     }
 }
 

@@ -58,11 +58,6 @@ impl TransformerOptions {
     fn linear(&self, inputs: usize, outputs: usize, rng: &mut Rng) -> Linear {
         if self.bias { Linear::new(inputs, outputs, rng) } else { Linear::without_bias(inputs, outputs, rng) }
     }
-
-    #[track_caller]
-    fn dropout(&self, rng: &mut Rng) -> Option<Dropout> {
-        (self.dropout > 0.0).then(|| Dropout::new(self.dropout, rng))
-    }
 }
 
 /// `x`, in training with some elements dropped.
@@ -136,12 +131,12 @@ impl TransformerEncoderLayer {
         Self {
             self_attn: options.attention(size, heads, rng),
             linear1: options.linear(size, options.feedforward, rng),
-            dropout: options.dropout(rng),
+            dropout: Dropout::unless_never(options.dropout, rng),
             linear2: options.linear(options.feedforward, size, rng),
             norm1: options.norm(size),
             norm2: options.norm(size),
-            dropout1: options.dropout(rng),
-            dropout2: options.dropout(rng),
+            dropout1: Dropout::unless_never(options.dropout, rng),
+            dropout2: Dropout::unless_never(options.dropout, rng),
             norm_first: options.norm_first,
             activation: options.activation,
         }
@@ -219,14 +214,14 @@ impl TransformerDecoderLayer {
             self_attn: options.attention(size, heads, rng),
             multihead_attn: options.attention(size, heads, rng),
             linear1: options.linear(size, options.feedforward, rng),
-            dropout: options.dropout(rng),
+            dropout: Dropout::unless_never(options.dropout, rng),
             linear2: options.linear(options.feedforward, size, rng),
             norm1: options.norm(size),
             norm2: options.norm(size),
             norm3: options.norm(size),
-            dropout1: options.dropout(rng),
-            dropout2: options.dropout(rng),
-            dropout3: options.dropout(rng),
+            dropout1: Dropout::unless_never(options.dropout, rng),
+            dropout2: Dropout::unless_never(options.dropout, rng),
+            dropout3: Dropout::unless_never(options.dropout, rng),
             norm_first: options.norm_first,
             activation: options.activation,
         }

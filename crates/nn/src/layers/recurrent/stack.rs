@@ -4,7 +4,7 @@ use super::{Recurrent, Squash, steps};
 use crate::layers::{Dropout, uniform_param};
 use crate::module::{Module, Slot, SlotMut, join};
 use crate::param::Param;
-use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, cat, raise, stack};
+use retrograd_tensor::{DType, Error, ErrorKind, Rng, Tensor, cat, raise, stack};
 
 /// Which recurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ impl Stack {
         let parts = (0..options.layers * directions)
             .map(|index| Part::new(kind, inputs_of(index), hidden, &options, rng))
             .collect();
-        let dropout = (options.dropout > 0.0).then(|| Dropout::new(options.dropout, rng));
+        let dropout = Dropout::unless_never(options.dropout, rng);
         Self { kind, inputs, hidden, options, parts, dropout }
     }
 
@@ -156,7 +156,9 @@ impl Stack {
         }
         let batch = x.size(if batch_first { 0 } else { 1 });
         let starts = [self.width(), self.hidden].map(|size| [self.parts.len(), batch, size]);
-        start.into_iter().zip(starts).for_each(|(state, shape)| self.check_state(state, &shape));
+        for (state, shape) in start.into_iter().zip(starts) {
+            self.check_state(state, &shape, x.dtype());
+        }
 
         let (mut x, mut steps_last) = (x.clone(), batch_first);
         let mut last = [vec![], vec![]];
@@ -228,9 +230,11 @@ impl Stack {
     }
 
     #[track_caller]
-    fn check_state(&self, state: Option<&Tensor>, shape: &[usize]) {
-        if let Some(state) = state.filter(|state| state.shape()[..] != *shape) {
-            let detail = format!("first states do not fit: shape {}; they must be {shape:?}", state.shape());
+    fn check_state(&self, state: Option<&Tensor>, shape: &[usize], dtype: DType) {
+        let Some(state) = state else { return };
+        if state.shape()[..] != *shape || state.dtype() != dtype {
+            let given = format!("{} {}", state.dtype(), state.shape());
+            let detail = format!("first states do not fit: {given}; they must be {dtype} {shape:?}");
             raise(Error::new(self.kind.name(), ErrorKind::Shape, detail));
         }
     }
@@ -238,14 +242,13 @@ impl Stack {
 
 #[track_caller]
 fn check_options(kind: Kind, hidden: usize, options: &Recurrent) {
-    let wrong = |detail: String| raise(Error::new(kind.name(), ErrorKind::Value, detail));
-    if options.layers == 0 {
-        wrong("no layers: 0 asked for; there must be one or more".to_owned());
-    }
-    if let Some(size) = options.projection
-        && (kind != Kind::Lstm || size == 0 || size >= hidden)
-    {
-        let right = "an Lstm can have one, smaller than its states";
-        wrong(format!("projection does not fit: to {size} from {hidden}; {right}"));
-    }
+    let wrong = match options.projection {
+        _ if options.layers == 0 => "no layers: 0 asked for; there must be one or more".to_owned(),
+        Some(size) if kind != Kind::Lstm || size == 0 || size >= hidden => {
+            let right = "an Lstm can have one, smaller than its states";
+            format!("projection does not fit: to {size} from {hidden}; {right}")
+        }
+        _ => return,
+    };
+    raise(Error::new(kind.name(), ErrorKind::Value, wrong));
 }
