@@ -1,7 +1,7 @@
 //! Recurrent layers against their cells, unrolled by hand: values, gradients of the first and second order.
 
 use retrograd_autograd::{grad, grad_recorded, gradcheck, gradgradcheck};
-use retrograd_nn::{Gru, GruCell, Lstm, LstmCell, Module, Recurrent, Rnn, RnnCell, Squash, StateDict};
+use retrograd_nn::{Gru, GruCell, Lstm, LstmCell, Module, Param, Recurrent, Rnn, RnnCell, Squash, StateDict};
 use retrograd_tensor::{F64, Rng, Tensor, stack};
 
 const STEPS: usize = 4;
@@ -32,7 +32,7 @@ fn objective(y: &Tensor) -> Tensor {
 
 /// The first gradients, and those of a sum of their squares.
 fn gradients(module: &dyn Module, y: &Tensor) -> Vec<Tensor> {
-    let params: Vec<&Tensor> = module.parameters().into_iter().map(|param| param.value()).collect();
+    let params: Vec<&Tensor> = module.parameters().into_iter().map(Param::value).collect();
     let first = grad_recorded(&objective(y), &params);
     let squares = first.iter().map(objective).reduce(|sum, part| sum + part).expect("there are parameters");
     let second = grad(&squares, &params);
@@ -40,9 +40,9 @@ fn gradients(module: &dyn Module, y: &Tensor) -> Vec<Tensor> {
 }
 
 #[track_caller]
-fn check_same(layer: (&dyn Module, Tensor), cell: (&dyn Module, Tensor)) {
-    close(&layer.1, &cell.1);
-    let (got, want) = (gradients(layer.0, &layer.1), gradients(cell.0, &cell.1));
+fn check_same(layer: (&dyn Module, &Tensor), cell: (&dyn Module, &Tensor)) {
+    close(layer.1, cell.1);
+    let (got, want) = (gradients(layer.0, layer.1), gradients(cell.0, cell.1));
     assert_eq!(got.len(), 8);
     for (got, want) in got.iter().zip(&want) {
         close(got, want);
@@ -63,7 +63,7 @@ fn rnn_is_its_cell_unrolled() {
             h = cell.forward(&x, &h);
             states.push(h.clone());
         }
-        check_same((&layer, layer.forward(&input()).0), (&cell, stack(&states, 0)));
+        check_same((&layer, &layer.forward(&input()).0), (&cell, &stack(&states, 0)));
     }
 }
 
@@ -80,7 +80,7 @@ fn gru_is_its_cell_unrolled() {
         h = cell.forward(&x, &h);
         states.push(h.clone());
     }
-    check_same((&layer, layer.forward(&input()).0), (&cell, stack(&states, 0)));
+    check_same((&layer, &layer.forward(&input()).0), (&cell, &stack(&states, 0)));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn lstm_is_its_cell_unrolled() {
         (h, c) = cell.forward(&x, (&h, &c));
         states.push(h.clone());
     }
-    check_same((&layer, layer.forward(&input()).0), (&cell, stack(&states, 0)));
+    check_same((&layer, &layer.forward(&input()).0), (&cell, &stack(&states, 0)));
 }
 
 #[test]

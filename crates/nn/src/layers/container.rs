@@ -173,7 +173,7 @@ impl Parallel {
             None => {
                 let mut sum = first.clone();
                 for output in rest {
-                    sum = sum + output;
+                    sum += output;
                 }
                 sum
             }

@@ -102,9 +102,11 @@ macro_rules! options {
             /// If the channels do not divide into so many groups, or groups were given before.
             #[must_use]
             #[track_caller]
-            pub fn groups(self, groups: usize) -> Self {
-                let (weight, bias) = grouped(&self.weight, self.bias.as_ref(), self.groups, groups);
-                Self { weight, bias, groups, conv: self.conv.groups(groups), ..self }
+            pub fn groups(mut self, groups: usize) -> Self {
+                (self.weight, self.bias) = grouped(&self.weight, self.bias.as_ref(), self.groups, groups);
+                self.groups = groups;
+                self.conv = self.conv.groups(groups);
+                self
             }
         }
     };

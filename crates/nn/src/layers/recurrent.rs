@@ -56,7 +56,7 @@ pub enum Squash {
     Relu,
 }
 
-/// A plain recurrent network: h[t] = tanh(W_ih x[t] + b_ih + W_hh h[t-1] + b_hh), or `relu` instead.
+/// A plain recurrent network: h' = tanh(W x + b + U h + c) for each x, or `relu` instead.
 ///
 /// `[steps, batch, in]` to `[steps, batch, D hidden]`, D being the number of directions; the batch axis may be left out,
 /// and comes first with [`Recurrent::batch_first`].

@@ -3,7 +3,7 @@
 
 use super::{before, part, weight_gradient};
 use retrograd_autograd::with_vjp;
-use retrograd_tensor::{Tensor, cat, force_all, map_n, map_n_out, stack};
+use retrograd_tensor::{Scalar, Tensor, cat, force_all, map_n, map_n_out, stack};
 
 /// The next state and cell, given the input's and the state's part, each with the rows of i, f, g and o, and the cell.
 #[track_caller]
@@ -63,7 +63,7 @@ fn pull(x: &[Tensor], y: &Tensor, g: &Tensor) -> Vec<Tensor> {
     // What the cotangent of a cell is multiplied by for i, f, g and the cell before, that of a state for o and the
     // cell; and the state before it is projected.
     let factors = map_n_out(parts.chain([(&cells).into(), before(c, &cells).into()]), |s| {
-        let [i, f, o] = [s[0], s[1], s[3]].map(|x| x.sigmoid());
+        let [i, f, o] = [s[0], s[1], s[3]].map(Scalar::sigmoid);
         let (g, t) = (s[2].tanh(), s[4].tanh());
         let of_gates = [g * i * (1.0 - i), s[5] * f * (1.0 - f), i * (1.0 - g * g), f];
         of_gates.into_iter().chain([t * o * (1.0 - o), o * (1.0 - t * t), o * t]).collect()
