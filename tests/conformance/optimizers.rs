@@ -114,7 +114,7 @@ macro_rules! with_options {
 }
 
 /// The optimizer of the case; where it gives no rate, PyTorch's default.
-fn optimizer(run: &Run, model: &Vec<Param>) -> Result<Box<dyn Optimizer>, String> {
+fn optimizer(run: &Run, model: &dyn Module) -> Result<Box<dyn Optimizer>, String> {
     let o = Options::of(run)?;
     let lr = |default| o.number("lr").unwrap_or(default);
     let optimizer: Box<dyn Optimizer> = match run.kind.as_str() {
@@ -153,7 +153,7 @@ fn optimizer(run: &Run, model: &Vec<Param>) -> Result<Box<dyn Optimizer>, String
     Ok(optimizer)
 }
 
-fn muon(o: &Options<'_>, model: &Vec<Param>, lr: f64) -> Result<Muon, String> {
+fn muon(o: &Options<'_>, model: &dyn Module, lr: f64) -> Result<Muon, String> {
     let mut muon = *with_options!(Muon::new(model, lr), o;
         weight_decay: number, momentum: number, nesterov: switch, eps: number;);
     if let Some(steps) = o.number("ns_steps") {

@@ -107,6 +107,26 @@ fn lbfgs_continues_with_the_same_bits() {
 }
 
 #[test]
+fn lbfgs_goes_the_way_of_pytorch() {
+    // Loss and number of evaluations of one step of PyTorch 2.15.
+    for (search, want, evaluations) in [(true, 3.3768722768147056e-10, 7), (false, 1.9370621003667186e-14, 6)]
+    {
+        let mut param = Param::new(Tensor::from([3.0f64, -2.0]));
+        let loss = |param: &Param| ((param - 1.0).square() * Tensor::from([1.0f64, 30.0])).sum(());
+        let mut count = 0;
+        let mut lbfgs = Lbfgs::new(&param, 1.0).strong_wolfe(search);
+        let counted = |param: &Param| {
+            count += 1;
+            loss(param)
+        };
+        drop(lbfgs.step(&mut param, counted).unwrap());
+        assert_eq!(count, evaluations);
+        let got = loss(&param).item();
+        assert!((got - want).abs() <= 1e-6 * want, "{got} for {want}");
+    }
+}
+
+#[test]
 fn lbfgs_leaves_the_model_alone_when_a_gradient_is_missing() {
     let mut model = model();
     let before = model.state_dict();
@@ -158,10 +178,12 @@ fn groups_have_settings_of_their_own() {
     assert!(message.to_string().contains("`group` chose no parameter"), "{message}");
 }
 
+type Misuse<'m> = Box<dyn Fn() + 'm>;
+
 #[test]
 fn bad_options_are_refused_at_the_users_line() {
     let model = model();
-    let cases: [(&str, Box<dyn Fn()>); 6] = [
+    let cases: [(&str, Misuse<'_>); 6] = [
         ("Adam: lr not allowed: -1; it must be at least 0", Box::new(|| drop(Adam::new(&model, -1.0)))),
         ("AdamW: second beta not allowed: 1", Box::new(|| drop(AdamW::new(&model, 0.1).betas(0.9, 1.0)))),
         ("Rprop: etas not allowed", Box::new(|| drop(Rprop::new(&model, 0.1).etas(1.5, 1.2)))),

@@ -43,6 +43,7 @@ macro_rules! adam {
                 zeros(&names[..if self.amsgrad { 3 } else { 2 }], like)
             }
 
+            #[track_caller]
             fn update(&self, update: Update<'_>) -> Vec<Tensor> {
                 let Self { lr, betas, eps, weight_decay, amsgrad, maximize } = *self;
                 let flush = update.flush();

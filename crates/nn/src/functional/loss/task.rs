@@ -42,8 +42,8 @@ pub trait TaskLosses: sealed::Sealed {
     fn this(&self) -> &Tensor;
 
     /// Connectionist temporal classification (Graves and others, 2006), as PyTorch's `ctc_loss`: minus the
-    /// logarithm of the probability of a label sequence over all alignments, for log-probabilities [T, N, C] of T
-    /// steps and labels [N, S] (I64), of which the first are used, as many as the lengths say. Class 0 is the blank.
+    /// logarithm of the probability of a label sequence over all alignments, for log-probabilities `[T, N, C]` of T
+    /// steps and labels `[N, S]` (I64), of which the first are used, as many as the lengths say. Class 0 is the blank.
     ///
     /// A target that no alignment gives has an infinite loss, and gradient 0.
     ///
@@ -160,7 +160,7 @@ pub trait TaskLosses: sealed::Sealed {
         reduction.apply((margin - higher * (x - other)).relu())
     }
 
-    /// For scores [N, C] and labels [N]: the sum over the other classes of max(0, margin - x\[y\] + x\[i\])^p / C,
+    /// For scores `[N, C]` and labels `[N]`: the sum over the other classes of max(0, margin - xᵧ + xᵢ)ᵖ / C,
     /// as PyTorch's `multi_margin_loss`.
     ///
     /// ```
@@ -185,7 +185,7 @@ pub trait TaskLosses: sealed::Sealed {
         let short = (options.margin - x.gather(1, &index) + x).relu();
         let mut each = if options.p == 1.0 { short } else { short.square() };
         if let Some(weight) = &options.weight {
-            each = each * weight.index_select(0, &labels.cast(I64)).unsqueeze(1);
+            each *= weight.index_select(0, &labels.cast(I64)).unsqueeze(1);
         }
         let others = index.ne(Tensor::arange(0, x.size(1) as i64, 1).cast(I64));
         options.reduction.apply(others.where_(each, 0.0).mean(1))
