@@ -40,7 +40,7 @@ use crate::case::{Family, Run};
 use crate::operator::Report;
 
 /// The families every operator or kind of which must be there.
-const COMPLETE: [&str; 12] = [
+const COMPLETE: [&str; 13] = [
     "unary",
     "binary",
     "reduce",
@@ -53,6 +53,7 @@ const COMPLETE: [&str; 12] = [
     "layers",
     "optimizers",
     "schedulers",
+    "training",
 ];
 
 /// How the cases of a family that is not about operators are run: which kinds there are, and the checks of one.

@@ -57,7 +57,11 @@ pub(crate) struct Options<'a> {
 
 impl<'a> Options<'a> {
     pub(crate) fn of(run: &'a Run) -> Result<Self, String> {
-        let values = run.field("attrs")?.as_object().ok_or("field `attrs`: not an object")?;
+        Self::among(run.field("attrs")?)
+    }
+
+    fn among(values: &'a Value) -> Result<Self, String> {
+        let values = values.as_object().ok_or("the options: not an object")?;
         Ok(Self { values, read: RefCell::new(BTreeSet::from(["note"])) })
     }
 
@@ -113,11 +117,15 @@ macro_rules! with_options {
     }};
 }
 
-/// The optimizer of the case; where it gives no rate, PyTorch's default.
-fn optimizer(run: &Run, model: &dyn Module) -> Result<Box<dyn Optimizer>, String> {
-    let o = Options::of(run)?;
+/// The optimizer of this name with these options; where they give no rate, PyTorch's default.
+pub(crate) fn optimizer(
+    name: &str,
+    options: &Value,
+    model: &dyn Module,
+) -> Result<Box<dyn Optimizer>, String> {
+    let o = Options::among(options)?;
     let lr = |default| o.number("lr").unwrap_or(default);
-    let optimizer: Box<dyn Optimizer> = match run.kind.as_str() {
+    let optimizer: Box<dyn Optimizer> = match name {
         "SGD" => with_options!(Sgd::new(model, lr(1e-3)), o;
             momentum: number, dampening: number, weight_decay: number, nesterov: switch, maximize: switch;),
         "Adam" => with_options!(Adam::new(model, lr(1e-3)), o;
@@ -188,7 +196,7 @@ fn gradients(model: &[Param], grads: &[Array], dtype: DType) -> Gradients {
 
 fn steps(run: &Run, dtype: DType, bar: Bar) -> Result<(), String> {
     let mut model = params(&run.required("initial")?, dtype);
-    let mut optimizer = optimizer(run, &model)?;
+    let mut optimizer = optimizer(&run.kind, run.field("attrs")?, &model)?;
     let (grads, after) = (run.steps("grads")?, run.steps("after")?);
     if grads.is_empty() || grads.len() != after.len() {
         return Err(format!("{} steps with gradients, {} with results", grads.len(), after.len()));

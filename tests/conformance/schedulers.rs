@@ -140,8 +140,8 @@ fn plateau(o: &Options<'_>) -> Result<ReduceLrOnPlateau, String> {
     let count = |name, default| o.number(name).map_or(default, |number| number as u64);
     let threshold = o.number("threshold").unwrap_or(1e-4);
     let threshold = match word("threshold_mode", "rel") {
-        "rel" => Threshold::Rel(threshold),
-        "abs" => Threshold::Abs(threshold),
+        "rel" => ThresholdMode::Rel(threshold),
+        "abs" => ThresholdMode::Abs(threshold),
         other => return Err(format!("option `threshold_mode`: `{other}` is unknown")),
     };
     Ok(ReduceLrOnPlateau::new()

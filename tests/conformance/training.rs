@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use retrograd::prelude::*;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::case::{Array, Run};
 use crate::compare::{Bar, close};
@@ -12,7 +12,7 @@ use crate::operator::{Report, guarded};
 
 /// Whether runs of this kind can be repeated.
 pub(crate) fn knows(kind: &str) -> bool {
-    ["shallow", "deep_residual", "cnn", "char_lm"].contains(&kind)
+    ["shallow", "deep_residual", "cnn", "lstm", "char_lm"].contains(&kind)
 }
 
 /// The checks of `run`: its losses and its final state, in f64.
@@ -68,34 +68,12 @@ fn repeat(run: &Run) -> Result<(Vec<f64>, StateDict), String> {
     Ok((losses, net.state_dict()))
 }
 
-/// Sets the options of an optimizer that the case gives.
-macro_rules! with_options {
-    ($optimizer:expr, $options:ident; $($name:ident: $read:ident),*) => {{
-        let mut optimizer = $optimizer;
-        $(if let Some(value) = $options.remove(stringify!($name)) {
-            optimizer = optimizer.$name(value.$read().ok_or(concat!("option `", stringify!($name), "`: wrong type"))?);
-        })*
-        Box::new(optimizer)
-    }};
-}
-
-/// The optimizer that the case describes, all of whose options must be known.
+/// The optimizer that the case describes.
 fn optimizer(run: &Run, model: &dyn Module) -> Result<Box<dyn Optimizer>, String> {
     let given = run.field("attrs")?.get("optimizer").and_then(Value::as_object);
     let (name, options) =
         given.and_then(|given| given.iter().next()).ok_or("attribute `optimizer`: absent")?;
-    let mut o: Map<String, Value> = options.as_object().cloned().unwrap_or_default();
-    let lr = o.remove("lr").and_then(|lr| lr.as_f64()).ok_or("option `lr`: absent")?;
-    let optimizer: Box<dyn Optimizer> = match name.as_str() {
-        "SGD" => with_options!(Sgd::new(model, lr), o;
-            momentum: as_f64, dampening: as_f64, weight_decay: as_f64, nesterov: as_bool),
-        "Adam" => with_options!(Adam::new(model, lr), o; eps: as_f64, weight_decay: as_f64, amsgrad: as_bool),
-        "AdamW" => {
-            with_options!(AdamW::new(model, lr), o; eps: as_f64, weight_decay: as_f64, amsgrad: as_bool)
-        }
-        other => return Err(format!("the optimizer `{other}` is not known")),
-    };
-    if o.is_empty() { Ok(optimizer) } else { Err(format!("options {:?} are not known", o.keys())) }
+    crate::optimizers::optimizer(name, options, model)
 }
 
 /// A model with its loss.
@@ -136,6 +114,11 @@ fn net(kind: &str, state: &BTreeMap<String, Array>, heads: usize) -> Box<dyn Net
                 conv2: conv("conv2", rng).stride(2),
                 fc: linear("fc", rng),
             })
+        }
+        "lstm" => {
+            let (inputs, hidden) = (size("rnn.weight_ih_l0", 1), size("rnn.weight_hh_l0", 1));
+            let options = Recurrent { batch_first: true, ..Recurrent::default() };
+            Box::new(Sequence { rnn: Lstm::with(inputs, hidden, options, rng), out: linear("out", rng) })
         }
         "char_lm" => {
             let table = |name: &str, rng: &mut Rng| Embedding::new(size(name, 0), size(name, 1), rng);
@@ -203,6 +186,18 @@ impl Net for Cnn {
     fn loss(&self, x: &Tensor, y: &Tensor) -> Tensor {
         let x = self.bn1.forward(&self.conv1.forward(x)).relu().max_pool([2, 2]);
         self.fc.forward(&self.conv2.forward(&x).relu().flatten(1, -1)).cross_entropy(y)
+    }
+}
+
+#[derive(Module)]
+struct Sequence {
+    rnn: Lstm,
+    out: Linear,
+}
+
+impl Net for Sequence {
+    fn loss(&self, x: &Tensor, y: &Tensor) -> Tensor {
+        self.out.forward(&self.rnn.forward(x).0.select(1, -1)).mse_loss(y)
     }
 }
 

@@ -21,7 +21,7 @@ pub use decay::{
     ConstantLr, ExponentialLr, LambdaLr, LinearLr, MultiStepLr, MultiplicativeLr, PolynomialLr, StepLr,
 };
 pub use join::{ChainedScheduler, SequentialLr, WarmUp};
-pub use plateau::{Better, ReduceLrOnPlateau, Threshold};
+pub use plateau::{Better, ReduceLrOnPlateau, ThresholdMode};
 
 /// A rate as a function of the step.
 ///

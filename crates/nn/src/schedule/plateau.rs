@@ -17,7 +17,7 @@ pub enum Better {
 
 /// What a metric must gain on the best so far to count as better.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Threshold {
+pub enum ThresholdMode {
     /// This share of the best.
     Rel(f64),
     /// This much.
@@ -43,7 +43,7 @@ pub struct ReduceLrOnPlateau {
     better: Better,
     factor: f64,
     patience: u64,
-    threshold: Threshold,
+    threshold: ThresholdMode,
     cooldown: u64,
     min_lr: f64,
     eps: f64,
@@ -65,7 +65,7 @@ impl ReduceLrOnPlateau {
             better: Better::Min,
             factor: 0.1,
             patience: 10,
-            threshold: Threshold::Rel(1e-4),
+            threshold: ThresholdMode::Rel(1e-4),
             cooldown: 0,
             min_lr: 0.0,
             eps: 1e-8,
@@ -101,7 +101,7 @@ impl ReduceLrOnPlateau {
 
     /// What counts as a gain; a share of 10⁻⁴ by default.
     #[must_use]
-    pub fn threshold(self, threshold: Threshold) -> Self {
+    pub fn threshold(self, threshold: ThresholdMode) -> Self {
         Self { threshold, ..self }
     }
 
@@ -150,10 +150,10 @@ impl ReduceLrOnPlateau {
     fn gains(&self, metric: f64) -> bool {
         let best = self.best;
         match (self.better, self.threshold) {
-            (Better::Min, Threshold::Rel(share)) => metric < best * (1.0 - share),
-            (Better::Min, Threshold::Abs(much)) => metric < best - much,
-            (Better::Max, Threshold::Rel(share)) => metric > best * (1.0 + share),
-            (Better::Max, Threshold::Abs(much)) => metric > best + much,
+            (Better::Min, ThresholdMode::Rel(share)) => metric < best * (1.0 - share),
+            (Better::Min, ThresholdMode::Abs(much)) => metric < best - much,
+            (Better::Max, ThresholdMode::Rel(share)) => metric > best * (1.0 + share),
+            (Better::Max, ThresholdMode::Abs(much)) => metric > best + much,
         }
     }
 
