@@ -200,7 +200,9 @@ pub struct DryRun {
 /// ```
 /// use retrograd_tensor::{Tensor, memory};
 /// let x = Tensor::from_vec(vec![1.0f32; 1 << 16], [256, 256]);
-/// let step = || (x.matmul(&x).tanh() + 1.0).sum(());
+/// let step = || {
+///     (x.matmul(&x).tanh() + 1.0).sum(()).force();
+/// };
 /// let planned = memory::dry_run(step);
 /// assert_eq!((planned.peak, planned.programs, planned.calls), (1 << 18, 1, 1));
 ///

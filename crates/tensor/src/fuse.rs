@@ -38,6 +38,8 @@ pub(crate) enum Place {
     Number { k: u32, slot: u32 },
     /// Dense leaf `k` of the binding, read where it lies.
     Leaf(u32),
+    /// Strided leaf `k` of the binding, which is the same in every block, in register `slot`, filled once.
+    Repeated { k: u32, slot: u32 },
 }
 #[derive(Clone, Copy)]
 pub(crate) enum Op {
@@ -108,6 +110,8 @@ pub(crate) enum Ref {
     /// A dense leaf, its level and type.
     Leaf(u32, Level, DType),
     Load(u32, Level, DType),
+    /// A strided leaf whose elements repeat from block to block.
+    Repeated(u32, DType),
     /// Number `k` of the binding, as this type.
     Number(u32, DType),
 }
@@ -144,6 +148,7 @@ impl Hash for Key {
                     u64::from(k) << 8 ^ (dtype as u64) << 4 ^ (level as u64) << 2 ^ 2
                 }
                 Ref::Number(k, dtype) => u64::from(k) << 8 ^ (dtype as u64) << 4 ^ 3,
+                Ref::Repeated(k, dtype) => u64::from(k) << 8 ^ (dtype as u64) << 4 ^ 7,
             });
         }
     }
@@ -272,6 +277,9 @@ impl Compiler {
                     let v = match r {
                         Ref::Leaf(k, level, dtype) => self.val(level, dtype, Place::Leaf(k)),
                         Ref::Load(k, level, dtype) => self.step(Op::Load(k), level, dtype, [NONE; 3]),
+                        Ref::Repeated(k, dtype) => {
+                            self.val(Level::Full, dtype, Place::Repeated { k, slot: 0 })
+                        }
                         Ref::Number(k, dtype) => self.val(level, dtype, Place::Number { k, slot: 0 }),
                         Ref::Item(_) => unreachable!("handled above"),
                     };
@@ -415,7 +423,7 @@ impl Compiler {
             })
         };
         for v in &mut self.vals {
-            if let Place::Number { slot, .. } = &mut v.place {
+            if let Place::Number { slot, .. } | Place::Repeated { slot, .. } = &mut v.place {
                 *slot = take(&mut free);
             }
         }

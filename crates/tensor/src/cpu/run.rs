@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use std::cell::Cell;
 
 /// Elements of a block, a multiple of [`CHUNK`]; in a program over rows the nearest number of whole rows.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 /// Element-steps below which another thread does not pay.
 const SERIAL: usize = 1 << 15;
 /// Bytes of operands and results that lie near the processor in any case.
@@ -235,6 +235,13 @@ impl Run<'_> {
                     };
                     // SAFETY: a register has room for a block of this type.
                     unsafe { load::fill(slot(s), bits, v.dtype, self.walk.block.min(self.bound.space.n)) };
+                    slot(s)
+                }
+                Place::Repeated { k, slot: s } => {
+                    let l = &self.bound.loads[k as usize];
+                    let n = self.walk.block.min(self.bound.space.n);
+                    // SAFETY: the layout's offsets are elements of the leaf, and a register has room for a block.
+                    unsafe { load::gather(l.base, &l.layout, 0, n, slot(s), v.dtype) }
                     slot(s)
                 }
                 Place::Leaf(k) => {

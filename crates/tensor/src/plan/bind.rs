@@ -4,6 +4,7 @@ use crate::backend::backend;
 use crate::buffer::Buffer;
 use crate::call::{View as CallView, ViewMut};
 use crate::cpu::load;
+use crate::cpu::run::BLOCK;
 use crate::dry;
 use crate::dtype::{DType, Number};
 use crate::fuse::{Code, Item, Key, Level, NONE, Place, Ref, What};
@@ -11,7 +12,7 @@ use crate::layout::Layout;
 use crate::memory;
 use crate::ops::copy::contiguous;
 use crate::scalar::Expr;
-use crate::value::{Arg, Held, Kind, Pending, Space, Value, View};
+use crate::value::{Arg, Held, Kind, Pending, ROW_MAX, Space, Value, View};
 use smallvec::{SmallVec, smallvec};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -196,7 +197,20 @@ impl Binding<'_> {
                 self.loads.push(Load { base, layout, node, level });
                 self.loads.len() - 1
             });
-        Ref::Load(k as u32, level, v.dtype)
+        let repeated = level == Level::Full && self.repeats(&self.loads[k].layout);
+        if repeated { Ref::Repeated(k as u32, v.dtype) } else { Ref::Load(k as u32, level, v.dtype) }
+    }
+    /// Whether a full operand has the same elements in every block: its period divides a row where blocks are whole
+    /// rows, else a block.
+    fn repeats(&self, layout: &Layout) -> bool {
+        let unit = match self.space.last {
+            0 => BLOCK,
+            last if last <= ROW_MAX => last,
+            _ => return false,
+        };
+        let axes = || layout.shape.iter().zip(&layout.strides);
+        let period: usize = axes().skip_while(|&(_, &stride)| stride == 0).map(|(&size, _)| size).product();
+        period < self.space.n && unit.is_multiple_of(period)
     }
     /// A dense copy of an operand, made once.
     fn copied(&mut self, node: usize, v: &Held) -> *const u8 {
