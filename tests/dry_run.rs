@@ -3,7 +3,7 @@
 
 use memory::{DryRun, dry_run, stats};
 use retrograd::prelude::*;
-use retrograd::{Adam, Dropout, Optimizer, remat};
+use retrograd::{Adam, BatchNorm1d, Dropout, Optimizer, remat};
 
 /// What memory a dry run may take: numbers that the step gives.
 const NUMBERS: usize = 16 << 10;
@@ -105,6 +105,19 @@ fn a_model_made_inside_counts_with_its_steps() {
     assert!(planned.peak > 3 * 4 * (64 * 256 + 256 * 256), "parameters and moments");
 }
 
+/// The weight of a batch among all is a number that the layer counts, so it is there in a dry run too.
+fn statistics_of_all_batches_are_planned() {
+    let x = Tensor::randn([64, 32, 6], &mut Rng::new(4));
+    x.force();
+    let step = || {
+        let norm = BatchNorm1d::new(32).momentum(None);
+        let y = norm.forward(&norm.forward(&x).relu()).square().sum(());
+        drop((y.backward(), norm.state_dict()));
+    };
+    let planned = dry_run(step);
+    assert_eq!(planned.peak, real(step).0);
+}
+
 fn networks_and_chains_have_their_exact_peaks() {
     let rng = &mut Rng::new(3);
     let images = Tensor::randn([8, 3, 24, 24], rng);
@@ -155,5 +168,6 @@ fn peaks_are_exact() {
     number += 1.0; // a thread's first assignment keeps a spare number
     a_training_step_has_its_exact_peak();
     a_model_made_inside_counts_with_its_steps();
+    statistics_of_all_batches_are_planned();
     networks_and_chains_have_their_exact_peaks();
 }

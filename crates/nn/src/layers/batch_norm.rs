@@ -6,7 +6,7 @@ use crate::module::{Mode, Module, Slot, SlotMut, join};
 use crate::param::{Buffer, Param};
 use retrograd_autograd::Differentiate;
 use retrograd_nn_derive::Module;
-use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
+use retrograd_tensor::{Error, ErrorKind, Tensor, raise, replay};
 
 /// Batch normalisation of features `[batch, channels]` or sequences `[batch, channels, length]`. See [`BatchNormNd`].
 pub type BatchNorm1d = BatchNormNd<1>;
@@ -43,7 +43,7 @@ impl Running {
     #[track_caller]
     fn update(&self, mean: &Tensor, var: &Tensor, momentum: Option<f64>) {
         let before = self.num_batches_tracked.update(|count| count + 1i64);
-        let momentum = momentum.unwrap_or_else(|| 1.0 / (before.item() + 1.0));
+        let momentum = momentum.unwrap_or_else(|| replay::really(|| 1.0 / (before.item() + 1.0)));
         for (slot, new) in [(&self.running_mean, mean), (&self.running_var, var)] {
             let moved = |old: &Tensor| {
                 old.zip_map(new.cast_as(old), |old, new| old * (1.0 - momentum) + new * momentum)
