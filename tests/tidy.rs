@@ -162,6 +162,7 @@ const TOP: &[&str] = &[
     "clippy.toml",
     "crates",
     "deny.toml",
+    "docs",
     "examples",
     "rustfmt.toml",
     "tests",

@@ -8,6 +8,13 @@ pub use retrograd_nn as nn;
 pub use retrograd_nn::*;
 pub use retrograd_tensor::*;
 
+pub mod guide {
+    //! Guides, with code that is compiled and run.
+
+    #[doc = include_str!("../../../docs/new_operations.md")]
+    pub mod new_operations {}
+}
+
 /// What tests read of the table.
 #[doc(hidden)]
 pub mod testing {
