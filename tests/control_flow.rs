@@ -30,7 +30,7 @@ fn grown(x: &Tensor) -> (Tensor, usize) {
 
 #[test]
 fn a_loop_may_end_when_the_data_say_so() {
-    let points = [[0.3, -0.2, 0.9], [-0.4, -1.1, 0.2], [8.0, 9.0, -2.0]].map(|x| Tensor::from(x));
+    let points = [[0.3, -0.2, 0.9], [-0.4, -1.1, 0.2], [8.0, 9.0, -2.0]].map(Tensor::from);
     let rounds = points.each_ref().map(|x| grown(x).1);
     assert!(rounds[0] != rounds[1] && rounds[1] != rounds[2] && rounds[0] != rounds[2], "{rounds:?}");
     for x in &points {
