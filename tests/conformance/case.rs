@@ -63,8 +63,9 @@ pub(crate) struct Family {
     pub runs: Vec<Run>,
 }
 
-/// The order in which families are listed; families that it does not name come after, by name.
-const ORDER: [&str; 13] = [
+/// The families every operator or kind of which must be there, in the order in which families are listed; families that
+/// it does not name come after, by name.
+pub(crate) const FAMILIES: [&str; 13] = [
     "unary",
     "binary",
     "reduce",
@@ -93,7 +94,7 @@ pub(crate) fn load(dir: &Path) -> Result<Vec<Family>, String> {
     if names.is_empty() {
         return Err(format!("{}: no family: the folder must hold FAMILY.json files", dir.display()));
     }
-    let rank = |name: &String| ORDER.iter().position(|known| known == name).unwrap_or(ORDER.len());
+    let rank = |name: &String| FAMILIES.iter().position(|known| known == name).unwrap_or(FAMILIES.len());
     names.sort_by_key(|name| (rank(name), name.clone()));
     names.iter().map(|name| family(dir, name)).collect()
 }

@@ -49,6 +49,17 @@ fn check_same(layer: (&dyn Module, &Tensor), cell: (&dyn Module, &Tensor)) {
     }
 }
 
+/// The states that `step` leads to from zeros, one after the other.
+fn unrolled(step: impl Fn(&Tensor, &Tensor) -> Tensor) -> Tensor {
+    let mut h = F64.zeros([BATCH, HIDDEN]);
+    let mut states = vec![];
+    for x in input().unbind(0) {
+        h = step(&x, &h);
+        states.push(h.clone());
+    }
+    stack(&states, 0)
+}
+
 #[test]
 fn rnn_is_its_cell_unrolled() {
     for squash in [Squash::Tanh, Squash::Relu] {
@@ -57,13 +68,8 @@ fn rnn_is_its_cell_unrolled() {
         layer.convert(F64);
         cell.convert(F64);
         cell.load_state_dict(&of_cell(layer.state_dict())).unwrap();
-        let mut h = F64.zeros([BATCH, HIDDEN]);
-        let mut states = vec![];
-        for x in input().unbind(0) {
-            h = cell.forward(&x, &h);
-            states.push(h.clone());
-        }
-        check_same((&layer, &layer.forward(&input()).0), (&cell, &stack(&states, 0)));
+        let states = unrolled(|x, h| cell.forward(x, h));
+        check_same((&layer, &layer.forward(&input()).0), (&cell, &states));
     }
 }
 
@@ -74,13 +80,8 @@ fn gru_is_its_cell_unrolled() {
     layer.convert(F64);
     cell.convert(F64);
     cell.load_state_dict(&of_cell(layer.state_dict())).unwrap();
-    let mut h = F64.zeros([BATCH, HIDDEN]);
-    let mut states = vec![];
-    for x in input().unbind(0) {
-        h = cell.forward(&x, &h);
-        states.push(h.clone());
-    }
-    check_same((&layer, &layer.forward(&input()).0), (&cell, &stack(&states, 0)));
+    let states = unrolled(|x, h| cell.forward(x, h));
+    check_same((&layer, &layer.forward(&input()).0), (&cell, &states));
 }
 
 #[test]

@@ -7,6 +7,9 @@
 use crate::dtype::DType;
 use crate::layout::Layout;
 
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
 /// Runs an expression with `$t` as an unsigned integer of `$s` bytes: elements are moved as bits.
 macro_rules! by_size {
     ($s:expr, $t:ident => $e:expr) => {

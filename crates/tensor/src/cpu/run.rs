@@ -4,7 +4,8 @@
 //! and every reduction folds fixed chunks (`cpu::fold`) whose results are joined in a fixed order at the end.
 use crate::buffer::Buffer;
 use crate::cpu::fold::{CHUNK, COLUMN_CHUNK};
-use crate::cpu::{load, pool};
+use crate::cpu::load::{self, LINE};
+use crate::cpu::pool;
 use crate::fuse::{CONSTANT, Code, Level, NONE, Op, Place, SinkCode, Step};
 use crate::plan::{Binding, Out};
 use crate::value::Over;
@@ -17,8 +18,6 @@ pub(crate) const BLOCK: usize = 512;
 const SERIAL: usize = 1 << 15;
 /// Bytes of operands and results that lie near the processor in any case.
 const NEAR: usize = 1 << 20;
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// How the elements of a program are cut into blocks.
 struct Walk {

@@ -3,7 +3,7 @@ use super::graph::{Fate, Graph};
 use crate::backend::backend;
 use crate::buffer::Buffer;
 use crate::call::{View as CallView, ViewMut};
-use crate::cpu::load;
+use crate::cpu::load::{self, LINE};
 use crate::cpu::run::BLOCK;
 use crate::dry;
 use crate::dtype::{DType, Number};
@@ -20,8 +20,6 @@ use std::sync::atomic::{Ordering::Acquire, fence};
 
 /// Elements from which a turned operand is laid out anew by tiles, rather than read across.
 const TURNED: usize = 1 << 12;
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// A dense operand, read where it lies.
 pub(crate) struct Leaf {
