@@ -5,6 +5,7 @@
 //! in memory before the clock stops, and dropping them is timed too. `--list` prints the names.
 mod measure;
 mod micro;
+mod nets;
 mod train;
 
 use measure::Line;
@@ -16,7 +17,7 @@ type Step = Box<dyn FnMut()>;
 type Workload = (&'static str, fn() -> Step);
 
 fn workloads() -> Vec<Workload> {
-    [micro::WORKLOADS, train::WORKLOADS].concat()
+    [micro::WORKLOADS, train::WORKLOADS, nets::WORKLOADS].concat()
 }
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();

@@ -30,17 +30,12 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     ("hvp_mlp", hvp_mlp),
     ("per_example_grads_mlp", per_example_grads),
     ("infer_mlp_b1", || {
-        let (model, x) = (Stack::new(&[784, 512, 512, 10], Act::Relu), normal([1, 784]));
-        Box::new(move || {
-            let y = no_grad(|| model.forward(&x));
-            y.force();
-            std::hint::black_box(&y);
-        })
+        infer(Stack::new(&[784, 512, 512, 10], Act::Relu), normal([1, 784]))
     }),
 ];
 
 /// A model from a batch to logits.
-trait Net: Module {
+pub(crate) trait Net: Module {
     fn forward(&self, x: &Tensor) -> Tensor;
 }
 #[derive(Clone, Copy)]
@@ -101,22 +96,39 @@ impl Net for Residual {
         self.head.forward(&h)
     }
 }
-fn labels(classes: i64, n: usize) -> Tensor {
+pub(crate) fn labels(classes: i64, n: usize) -> Tensor {
     Tensor::randint(0, classes, [n], &mut Rng::new(3))
 }
-/// Forward, loss, backward, update, on the same batch again and again.
-fn train(
-    mut model: impl Net + 'static,
-    mut optimizer: impl Optimizer + 'static,
+/// Steps of a classifier, by [`train_by`].
+pub(crate) fn train(
+    model: impl Net + 'static,
+    optimizer: impl Optimizer + 'static,
     x: Tensor,
     classes: i64,
 ) -> Step {
     let y = labels(classes, x.shape()[0]);
+    train_by(model, optimizer, x, move |logits| logits.cross_entropy(&y))
+}
+/// Forward, loss, backward, update, on the same batch again and again.
+pub(crate) fn train_by(
+    mut model: impl Net + 'static,
+    mut optimizer: impl Optimizer + 'static,
+    x: Tensor,
+    loss: impl Fn(&Tensor) -> Tensor + 'static,
+) -> Step {
     Box::new(move || {
-        let loss = model.forward(&x).cross_entropy(&y);
+        let loss = loss(&model.forward(&x));
         let grads = loss.backward();
         optimizer.step(&mut model, &grads).expect("every parameter has a gradient");
         std::hint::black_box(loss.item());
+    })
+}
+/// A forward pass without a tape.
+pub(crate) fn infer(model: impl Net + 'static, x: Tensor) -> Step {
+    Box::new(move || {
+        let y = no_grad(|| model.forward(&x));
+        y.force();
+        std::hint::black_box(&y);
     })
 }
 fn per_example_grads() -> Step {

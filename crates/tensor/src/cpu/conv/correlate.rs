@@ -243,9 +243,7 @@ impl<T: Product> Part<'_, T> {
                 let x: [[T; L]; V] = array::from_fn(|v| load(channel, starts[v] + tap.offset));
                 for r in 0..R {
                     for v in 0..V {
-                        for l in 0..L {
-                            sums[r][v][l] = I::mul_add(weights[r], x[v][l], sums[r][v][l]);
-                        }
+                        sums[r][v] = I::mul_add_lanes([weights[r]; L], x[v], sums[r][v]);
                     }
                 }
             }

@@ -200,9 +200,7 @@ impl<T: Product> Part<'_, T> {
                         x = array::from_fn(|h| if wanted(p * H + h) { x[h] } else { T::default() });
                     }
                     for r in 0..R {
-                        for h in 0..H {
-                            sums[r][c][h] = I::mul_add(g[r][h], x[h], sums[r][c][h]);
-                        }
+                        sums[r][c] = I::mul_add_lanes(g[r], x, sums[r][c]);
                     }
                 }
             }
