@@ -29,9 +29,7 @@ pub(crate) const WORKLOADS: &[Workload] = &[
     }),
     ("hvp_mlp", hvp_mlp),
     ("per_example_grads_mlp", per_example_grads),
-    ("infer_mlp_b1", || {
-        infer(Stack::new(&[784, 512, 512, 10], Act::Relu), normal([1, 784]))
-    }),
+    ("infer_mlp_b1", || infer(Stack::new(&[784, 512, 512, 10], Act::Relu), normal([1, 784]))),
 ];
 
 /// A model from a batch to logits.

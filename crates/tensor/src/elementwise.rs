@@ -3,6 +3,7 @@
 //! Rows are written with [`elementwise!`] in the family files of `ops`. The formula is instantiated by
 //! `cpu::map`; the derivative is traced once over [`Scalar`], and what it mentions is what the tape keeps.
 use crate::cpu::map::BlockFn;
+use crate::cpu::pair::Basic;
 use crate::dtype::DType;
 use crate::entry::Attrs;
 use crate::operand::Operand;
@@ -22,6 +23,8 @@ pub struct Elementwise {
     pub arity: usize,
     /// The block kernel for operands of a type.
     pub kernel: fn(DType) -> Option<BlockFn>,
+    /// The operation that it is, if it is one of the basic ones, of which programs join pairs.
+    pub(crate) basic: Option<Basic>,
     /// The derivative.
     pub rule: Rule,
     /// What a trace may put in place of this operation, given which operands are constants.
@@ -113,7 +116,7 @@ pub(crate) fn operands<const N: usize>(x: &[Tensor], attrs: &Attrs, names: [&str
 ///
 /// ```text
 /// /// Documentation with an asserting doctest.
-/// NAME: class name(x, y) = formula; [derivatives] | none "why"; Sample [, simplify] [=> entry];
+/// NAME: class name(x, y) = formula; [derivatives] | none "why"; Sample [is Basic] [, simplify] [=> entry];
 /// ```
 ///
 /// It gives the static `NAME`, the methods of `Tensor` and `Scalar`, a line in the file's `OPS`, and one in its
@@ -123,9 +126,9 @@ macro_rules! elementwise {
     (($o:ident, $g:ident) $(
         $(#[$doc:meta])*
         $NAME:ident: $class:ident $name:ident ( $($x:ident),+ ) = $body:expr $(, far($is_far:expr) $far:expr)?;
-        $([ $($d:expr),* ])? $(none $why:literal)?; $sample:ident $(, $simplify:expr)? $(=> $entry:expr)?;
+        $([ $($d:expr),* ])? $(none $why:literal)?; $sample:ident $(is $basic:ident)? $(, $simplify:expr)? $(=> $entry:expr)?;
     )*) => {
-        $( elementwise!(@static ($o, $g) $NAME $class $name ($($x),+) $body, [$($is_far, $far)?] [$($($d),*)?] [$($why)?] $sample [$($simplify)?]); )*
+        $( elementwise!(@static ($o, $g) $NAME $class $name ($($x),+) $body, [$($is_far, $far)?] [$($($d),*)?] [$($why)?] $sample $(is $basic)? [$($simplify)?]); )*
         elementwise!(@methods $( $(#[$doc])* $NAME $name ($($x),+); )*);
         /// The operations of this family.
         pub(crate) const OPS: &[&$crate::elementwise::Elementwise] = &[$(&$NAME),*];
@@ -134,7 +137,7 @@ macro_rules! elementwise {
             $crate::entry::Entry::new(stringify!($name), elementwise!(@entry [$($entry)?] $NAME $($x)+))
         ),*];
     };
-    (@static ($o:ident, $g:ident) $NAME:ident $class:ident $name:ident ($($x:ident),+) $body:expr, [$($far:expr),*] [$($d:expr),*] [$($why:literal)?] $sample:ident [$($simplify:expr)?]) => {
+    (@static ($o:ident, $g:ident) $NAME:ident $class:ident $name:ident ($($x:ident),+) $body:expr, [$($far:expr),*] [$($d:expr),*] [$($why:literal)?] $sample:ident $(is $basic:ident)? [$($simplify:expr)?]) => {
         pub(crate) static $NAME: $crate::elementwise::Elementwise = {
             struct Formula;
             elementwise!(@formula $class Formula ($($x),+) $body, [$($far),*]);
@@ -143,6 +146,7 @@ macro_rules! elementwise {
                 class: elementwise!(@class $class),
                 arity: [$(stringify!($x)),+].len(),
                 kernel: elementwise!(@kernel $class Formula $($x)+),
+                basic: elementwise!(@basic $($basic)?),
                 rule: elementwise!(@rule ($o, $g) ($($x),+) [$($d),*] [$($why)?]),
                 simplify: elementwise!(@simplify $($simplify)?),
                 sample: $crate::elementwise::Sample::$sample,
@@ -154,6 +158,8 @@ macro_rules! elementwise {
     (@entry [] $NAME:ident $($x:ident)+) => {
         |x, attrs| vec![$crate::apply::map(&$NAME, $crate::elementwise::operands(x, attrs, [$(stringify!($x)),+]))]
     };
+    (@basic) => { None };
+    (@basic $basic:ident) => { Some($crate::cpu::pair::Basic::$basic) };
     (@simplify) => { $crate::elementwise::keep };
     (@simplify $f:expr) => { $f };
     (@rule ($o:ident, $g:ident) ($($x:ident),+) [] [$why:literal]) => { $crate::elementwise::Rule::None($why) };

@@ -1,10 +1,12 @@
 //! Programs: block operations in order, and where each of their values lives.
 //!
 //! [`compile`] turns a structure (a [`Key`]: needed values, producers first, their operands by position) into
-//! straight-line [`Code`]. Code depends on the structure alone, not on numbers, pointers or what is written out, so
+//! straight-line [`Code`]. Code depends on the structure and on what is written out, not on numbers or pointers, so
 //! [`lookup`] keeps it: a training step plans its programs once.
 use crate::cpu::fold::{Fold, Red};
+use crate::cpu::load::{self, SpreadFn};
 use crate::cpu::map::{self, BlockFn};
+use crate::cpu::pair::{Basic, RowFn};
 use crate::dtype::{Bool, DType};
 use crate::elementwise::Class;
 use crate::scalar::{Expr, Ins, OpRef};
@@ -12,6 +14,8 @@ use crate::value::{Over, ROW_MAX};
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
+
+mod join;
 
 /// Whether a value has one element per element of the program, or one per row.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -47,7 +51,9 @@ pub(crate) enum Op {
     /// Strided leaf `k` of the binding, into a register.
     Load(u32),
     /// A row value over its rows.
-    Spread,
+    Spread(SpreadFn),
+    /// A basic operation of a full operand and a row value.
+    ByRow(RowFn),
     /// A reduction along the rows of the block.
     Rows(Fold),
     /// Sink `k`.
@@ -94,6 +100,8 @@ pub(crate) struct Item {
     pub(crate) level: Level,
     /// How many of the key's operands are its.
     pub(crate) arity: u32,
+    /// Whether it is wanted in memory.
+    pub(crate) kept: bool,
 }
 #[derive(PartialEq, Eq, Clone, Copy)]
 pub(crate) enum What {
@@ -136,7 +144,9 @@ impl Hash for Key {
                     (len as u64) << 32 ^ (inner as u64) << 8 ^ (red as u64) << 4 ^ 4
                 }
             };
-            h.write_u64(kind.rotate_left(8) ^ (i.dtype as u64) << 4 ^ i.level as u64);
+            h.write_u64(
+                kind.rotate_left(8) ^ (i.dtype as u64) << 4 ^ u64::from(i.kept) << 3 ^ i.level as u64,
+            );
         }
         for &r in &self.args {
             h.write_u64(match r {
@@ -230,6 +240,11 @@ fn compile<'e>(key: &Key, mut expressions: impl Iterator<Item = &'e Arc<Expr>>) 
         };
         c.of_item.push(v);
     }
+    let mut kept = vec![false; c.vals.len()];
+    for (item, &v) in key.items.iter().zip(&c.of_item).filter(|(_, v)| **v != NONE) {
+        kept[v as usize] |= item.kept;
+    }
+    c.join(&kept);
     c.finish()
 }
 
@@ -245,6 +260,8 @@ struct Compiler {
     /// Common subexpressions.
     known: HashMap<(OpRef, [u32; 3]), u32, BuildHasherDefault<Mix>>,
     spread: HashMap<u32, u32, BuildHasherDefault<Mix>>,
+    /// The values that basic operations of floats make.
+    basics: HashMap<u32, Basic, BuildHasherDefault<Mix>>,
     constants: Vec<(u64, DType)>,
     expressions: Vec<Arc<Expr>>,
 }
@@ -295,7 +312,7 @@ impl Compiler {
             return full;
         }
         let dtype = self.vals[v as usize].dtype;
-        let full = self.step(Op::Spread, Level::Full, dtype, [v, NONE, NONE]);
+        let full = self.step(Op::Spread(load::spread(dtype)), Level::Full, dtype, [v, NONE, NONE]);
         self.spread.insert(v, full);
         full
     }
@@ -359,6 +376,9 @@ impl Compiler {
         let result = if matches!(op.0.class, Class::Test | Class::Logic) { Bool } else { dtype };
         let v = self.step(Op::Map(kernel), level, result, s);
         self.known.insert((op, s), v);
+        if let (Some(basic), true) = (op.0.basic, result.is_float()) {
+            self.basics.insert(v, basic);
+        }
         v
     }
     /// Gives a row's operands the types that its kernel takes: truth values are 0 and 1 beside numbers and in

@@ -33,6 +33,8 @@ const MAX_READ_RATIO: u64 = 8;
 const FREE_KIB: u64 = 1024;
 /// What unread reductions of one thread may keep alive.
 const MAX_OWED_KIB: u64 = 64 << 10;
+/// What a reduction may keep alive without being noted.
+const OWED_KIB: u64 = 256;
 
 /// Elements in memory.
 #[derive(Clone)]
@@ -208,6 +210,11 @@ impl Value {
         let own = kind.work();
         let size = (place.space.n * dtype.size()) as u64 >> 10;
         let cost = settle_cost(own, size, &args, place.tree);
+        // What a reduction keeps alive, counted once.
+        let read = match cost >> 32 {
+            kib if !place.sink || kib < OWED_KIB || place.tree => kib,
+            _ => exact_cost(own, &args).kib,
+        };
         let value = Value::make(
             dtype,
             shape,
@@ -217,7 +224,7 @@ impl Value {
         if mode::is_eager() {
             crate::plan::force(&[&value]);
         } else if value.sink {
-            owe(&value, (cost >> 32).saturating_sub(value.kib()));
+            owe(&value, read.saturating_sub(value.kib()));
         }
         value
     }
@@ -435,7 +442,7 @@ thread_local! { static OWED: RefCell<Owed> = const { RefCell::new((0, vec![])) }
 /// Notes that a pending reduction keeps `kib` alive. Past the thread's budget the unread ones are computed.
 #[track_caller]
 fn owe(value: &Held, kib: u64) {
-    if kib < 256 {
+    if kib < OWED_KIB {
         return;
     }
     let due: Vec<Held> = OWED.with_borrow_mut(|(total, list)| {

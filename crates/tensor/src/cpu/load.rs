@@ -4,6 +4,7 @@
     clippy::multiple_unsafe_ops_per_block,
     reason = "each block is one read and one write of the same element, under one promise"
 )]
+use super::{by_isa, per_isa};
 use crate::dtype::DType;
 use crate::layout::Layout;
 
@@ -97,13 +98,27 @@ pub(crate) unsafe fn element(s: *const u8, dtype: DType) -> u64 {
     by_size!(dtype.size(), T => unsafe { *s.cast::<T>() as u64 })
 }
 
-/// Each of `rows` values over `last` elements.
-///
-/// # Safety
-/// `s` has `rows` elements, `d` has room for `rows * last`, and they do not overlap.
-pub(crate) unsafe fn spread(s: *const u8, d: *mut u8, rows: usize, last: usize, dtype: DType) {
-    by_size!(dtype.size(), T => for r in 0..rows {
-        // SAFETY: row `r` of the source and of the destination.
-        unsafe { std::slice::from_raw_parts_mut(d.cast::<T>().add(r * last), last).fill(*s.cast::<T>().add(r)) }
-    });
+/// `(src, dst, rows, last)`: each of `rows` values over `last` elements. The source has `rows` elements of the type
+/// that the kernel was picked for, the destination has room for `rows * last`, and they do not overlap.
+pub(crate) type SpreadFn = unsafe fn(*const u8, *mut u8, usize, usize);
+
+macro_rules! spreads {
+    ([$($feature:literal)?] $fma:literal) => {
+        /// # Safety
+        /// See [`SpreadFn`].
+        $(#[target_feature(enable = $feature)])?
+        pub(super) unsafe fn spread<T: Copy>(s: *const u8, d: *mut u8, rows: usize, last: usize) {
+            for r in 0..rows {
+                // SAFETY: row `r` of the source and of the destination.
+                unsafe {
+                    std::slice::from_raw_parts_mut(d.cast::<T>().add(r * last), last).fill(*s.cast::<T>().add(r));
+                }
+            }
+        }
+    };
+}
+per_isa!(spreads);
+/// The kernel for elements of `dtype`.
+pub(crate) fn spread(dtype: DType) -> SpreadFn {
+    by_size!(dtype.size(), T => by_isa!(spread::<T>))
 }

@@ -53,19 +53,19 @@ pub(crate) trait Logic<const N: usize> {
 /// # Safety
 /// `p` is valid for `n` elements of `T` for as long as the slice is used.
 #[inline(always)]
-unsafe fn src<'a, T>(p: *const u8, n: usize) -> &'a [T] {
+pub(super) unsafe fn src<'a, T>(p: *const u8, n: usize) -> &'a [T] {
     // SAFETY: the caller's promise.
     unsafe { std::slice::from_raw_parts(p.cast::<T>(), n) }
 }
 /// # Safety
 /// As [`src`], and nothing else reads or writes these elements meanwhile.
 #[inline(always)]
-unsafe fn dst<'a, T>(p: *mut u8, n: usize) -> &'a mut [T] {
+pub(super) unsafe fn dst<'a, T>(p: *mut u8, n: usize) -> &'a mut [T] {
     // SAFETY: the caller's promise.
     unsafe { std::slice::from_raw_parts_mut(p.cast::<T>(), n) }
 }
 #[inline(always)]
-fn each1<A: Copy, D>(d: &mut [D], a: &[A], f: impl Fn(A) -> D) {
+pub(super) fn each1<A: Copy, D>(d: &mut [D], a: &[A], f: impl Fn(A) -> D) {
     let n = d.len();
     let a = &a[..n];
     for i in 0..n {
@@ -90,7 +90,13 @@ fn each2<A: Copy, B: Copy, D>(d: &mut [D], a: &[A], b: &[B], f: impl Fn(A, B) ->
     }
 }
 #[inline(always)]
-fn each3<A: Copy, B: Copy, C: Copy, D>(d: &mut [D], a: &[A], b: &[B], c: &[C], f: impl Fn(A, B, C) -> D) {
+pub(super) fn each3<A: Copy, B: Copy, C: Copy, D>(
+    d: &mut [D],
+    a: &[A],
+    b: &[B],
+    c: &[C],
+    f: impl Fn(A, B, C) -> D,
+) {
     let n = d.len();
     let (a, b, c) = (&a[..n], &b[..n], &c[..n]);
     for i in 0..n {

@@ -7,6 +7,7 @@ pub(crate) mod isa;
 pub(crate) mod lane;
 pub(crate) mod load;
 pub(crate) mod map;
+pub(crate) mod pair;
 pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod run;
@@ -90,6 +91,7 @@ macro_rules! by_isa {
 macro_rules! per_isa {
     ($defs:ident) => {
         mod base {
+            #[allow(unused_imports, reason = "some definitions name nothing")]
             use super::*;
             #[cfg(target_arch = "x86_64")]
             $defs!(["sse2"] false);
@@ -98,11 +100,13 @@ macro_rules! per_isa {
         }
         #[cfg(target_arch = "x86_64")]
         mod avx2 {
+            #[allow(unused_imports, reason = "some definitions name nothing")]
             use super::*;
             $defs!(["avx2,fma"] true);
         }
         #[cfg(target_arch = "x86_64")]
         mod avx512 {
+            #[allow(unused_imports, reason = "some definitions name nothing")]
             use super::*;
             $defs!(["avx512f,avx512bw,avx512vl,avx512dq,avx2,fma"] true);
         }

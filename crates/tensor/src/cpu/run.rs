@@ -12,8 +12,13 @@ use crate::value::Over;
 use smallvec::SmallVec;
 use std::cell::Cell;
 
-/// Elements of a block, a multiple of [`CHUNK`]; in a program over rows the nearest number of whole rows.
+/// Elements of a block, a multiple of [`CHUNK`]; in a program over rows the nearest number of whole rows. A program
+/// with few registers takes several at once.
 pub(crate) const BLOCK: usize = 512;
+/// Bytes of registers, operands and results that may lie in the nearest cache.
+const NEAREST: usize = 3 << 13;
+/// Blocks at once, at most.
+const MOST: usize = 8;
 /// Element-steps below which another thread does not pay.
 const SERIAL: usize = 1 << 15;
 /// Bytes of operands and results that lie near the processor in any case.
@@ -31,15 +36,29 @@ struct Walk {
     last: usize,
 }
 impl Walk {
-    fn of(code: &Code, n: usize, last: usize) -> Walk {
+    fn of(code: &Code, outs: usize, n: usize, last: usize) -> Walk {
         let (segment, rows) = match last {
             0 => (n, 0),
             _ if code.by_rows => (n, power_below((BLOCK / last).clamp(1, (n / last).max(1)))),
             _ => (last, 0),
         };
-        let block = if rows > 0 { rows * last } else { BLOCK };
+        let block = if rows > 0 { rows * last } else { BLOCK * Walk::together(code, outs, n, segment) };
         let per_segment = segment.div_ceil(block);
         Walk { segment, block, per_segment, blocks: n / segment * per_segment, rows, last: last.max(1) }
+    }
+    /// How many blocks a program with few registers takes at once, for fewer steps: so many that segments, if there
+    /// are several, hold a whole number, and that there is enough to share.
+    fn together(code: &Code, outs: usize, n: usize, segment: usize) -> usize {
+        // What moves is there twice: the next block is asked for early.
+        let leaves = code.vals.iter().filter(|v| matches!(v.place, Place::Leaf(_))).count();
+        let lines = code.slots as usize + 2 * (leaves + outs);
+        let fits = |count: &usize| {
+            let block = count * BLOCK;
+            lines * block * code.width <= NEAREST
+                && (segment == n || segment.is_multiple_of(block))
+                && block * 16 <= n
+        };
+        (1..=MOST).rev().filter(|c| c.is_power_of_two()).find(fits).unwrap_or(1)
     }
     /// First element and length of block `b`.
     fn at(&self, b: usize) -> (usize, usize) {
@@ -96,7 +115,7 @@ unsafe impl Sync for Run<'_> {}
 /// Runs `code` over `bound`.
 pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
     let (n, last) = (bound.space.n, bound.space.last);
-    let walk = Walk::of(code, n, last);
+    let walk = Walk::of(code, bound.outs.len(), n, last);
     let gathers = code.sinks.iter().enumerate().map(|(k, s)| gather(s, bound, k)).collect();
     let mut copies: SmallVec<[(u32, &Out); 4]> =
         bound.outs.iter().filter(|o| o.copy).map(|o| (code.vals[o.val as usize].def, o)).collect();
@@ -179,19 +198,35 @@ struct Moving {
 
 /// The next block's memory, asked for bit by bit while this one is computed: the loops of one step are too short for
 /// the processor to look past them, so each would wait for its first reads and writes.
-struct Ahead<'a> {
-    moving: &'a [Moving],
-    at: &'a [*mut u8],
-    /// Elements of a block.
-    len: usize,
+struct Ahead {
+    /// Value, offset from its place in this block and number of lines; for each step those up to its end.
+    runs: SmallVec<[(u32, usize, usize); 32]>,
+    ends: SmallVec<[u32; 32]>,
 }
-impl Ahead<'_> {
-    /// The share that goes with step `i` of `steps`.
-    fn fetch(&self, i: usize, steps: usize) {
-        for m in self.moving.iter().filter(|m| m.level == Level::Full) {
-            let lines = self.len * m.size / LINE;
-            let next = self.at[m.val as usize].wrapping_add(self.len * m.size);
-            for k in i * lines / steps..(i + 1) * lines / steps {
+impl Ahead {
+    /// Shares out the lines of the next block of `block` elements: a few of every value with each of so many steps.
+    /// As many of one value after the other take twice as long.
+    fn new(moving: &[Moving], block: usize, steps: usize) -> Ahead {
+        let (mut runs, mut ends) = (SmallVec::new(), SmallVec::new());
+        for i in 0..steps {
+            for m in moving.iter().filter(|m| m.level == Level::Full) {
+                let lines = block * m.size / LINE;
+                let part = i * lines / steps..(i + 1) * lines / steps;
+                if !part.is_empty() {
+                    runs.push((m.val, block * m.size + part.start * LINE, part.len()));
+                }
+            }
+            ends.push(runs.len() as u32);
+        }
+        Ahead { runs, ends }
+    }
+    /// The share that goes with step `i`.
+    #[inline]
+    fn fetch(&self, i: usize, at: &[*mut u8]) {
+        let first = if i == 0 { 0 } else { self.ends[i - 1] };
+        for &(val, offset, count) in &self.runs[first as usize..self.ends[i] as usize] {
+            let next = at[val as usize].wrapping_add(offset);
+            for k in 0..count {
                 load::prefetch(next.wrapping_add(k * LINE));
             }
         }
@@ -205,6 +240,7 @@ impl Run<'_> {
             let full = moving.iter().filter(|m| m.level == Level::Full);
             let far =
                 self.code.steps.len() > 1 && full.map(|m| m.size * self.bound.space.n).sum::<usize>() > NEAR;
+            let ahead = far.then(|| Ahead::new(&moving, self.walk.block, self.code.steps.len()));
             for b in from..to {
                 let (start, len) = self.walk.at(b);
                 let (row, rows) =
@@ -213,8 +249,7 @@ impl Run<'_> {
                     let first = if m.level == Level::Row { row } else { start };
                     at[m.val as usize] = m.base.wrapping_add(first * m.size);
                 }
-                let ahead = Ahead { moving: &moving, at: &at, len };
-                self.block(&Block { at: &at, start, len, row, rows }, far.then_some(&ahead));
+                self.block(&Block { at: &at, start, len, row, rows }, ahead.as_ref());
             }
         });
     }
@@ -256,13 +291,12 @@ impl Run<'_> {
         }
         (at, moving)
     }
-    fn block(&self, b: &Block<'_>, ahead: Option<&Ahead<'_>>) {
+    fn block(&self, b: &Block<'_>, ahead: Option<&Ahead>) {
         let mut copies = self.copies.iter().peekable();
-        let steps = self.code.steps.len();
         for (i, step) in self.code.steps.iter().enumerate() {
             self.step(step, b);
             if let Some(ahead) = ahead {
-                ahead.fetch(i, steps);
+                ahead.fetch(i, b.at);
             }
             while let Some((_, out)) = copies.next_if(|c| c.0 == i as u32) {
                 self.copy(out, b);
@@ -285,9 +319,9 @@ impl Run<'_> {
                 unsafe { load::gather(l.base, &l.layout, start, n, d, dtype) }
             }
             // SAFETY: `rows` row values over a full block.
-            Op::Spread => unsafe {
-                load::spread(x, d, b.rows, self.walk.last, self.code.vals[s.d as usize].dtype);
-            },
+            Op::Spread(f) => unsafe { f(x, d, b.rows, self.walk.last) },
+            // SAFETY: as for maps, of a full block of `rows` rows and a row value for each.
+            Op::ByRow(f) => unsafe { f(d, x, b.ptr(s.s[1]), b.rows, self.walk.last) },
             // SAFETY: a full block of `rows` rows, and room for a row value each.
             Op::Rows(f) => unsafe { f.rows(x, b.rows, self.walk.last, d) },
             Op::Sink(k) => self.sink(k as usize, x, b),

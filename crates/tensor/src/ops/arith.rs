@@ -69,7 +69,7 @@ elementwise! { (o, g)
     ///
     /// # Panics
     /// If the shapes do not broadcast or the float types differ.
-    ADD: arith add(x, y) = x + y; [g, g]; Real, simplify_add;
+    ADD: arith add(x, y) = x + y; [g, g]; Real is Add, simplify_add;
     /// Difference of two tensors, broadcast: the method form of `-`.
     ///
     /// *Gradient:* `g` and `-g`. Integers wrap.
@@ -81,7 +81,7 @@ elementwise! { (o, g)
     ///
     /// # Panics
     /// If the shapes do not broadcast or the float types differ.
-    SUB: arith sub(x, y) = x - y; [g, -g]; Real, simplify_sub;
+    SUB: arith sub(x, y) = x - y; [g, -g]; Real is Sub, simplify_sub;
     /// Product of two tensors element by element, broadcast: the method form of `*`.
     ///
     /// *Gradient:* `g * y` and `g * x`. Integers wrap.
@@ -93,7 +93,7 @@ elementwise! { (o, g)
     ///
     /// # Panics
     /// If the shapes do not broadcast or the float types differ.
-    MUL: arith mul(x, y) = x * y; [g * y, g * x]; Real, simplify_mul;
+    MUL: arith mul(x, y) = x * y; [g * y, g * x]; Real is Mul, simplify_mul;
     /// Quotient of two tensors, broadcast: the method form of `/`. Integers are cut toward 0, as in Rust.
     ///
     /// *Gradient:* `g / y` and `-g * x / y^2`; 0 where `g` is 0, whatever `y` is.
@@ -106,7 +106,7 @@ elementwise! { (o, g)
     ///
     /// # Panics
     /// If the shapes do not broadcast, the float types differ, or an integer is divided by 0.
-    DIV: quotient div(x, y) = x / y; [g.gate(1.0 / y), -(g.gate(o / y))]; Positive, simplify_div;
+    DIV: quotient div(x, y) = x / y; [g.gate(1.0 / y), -(g.gate(o / y))]; Positive is Div, simplify_div;
     /// Remainder of the division cut toward 0, with the sign of `self`: the method form of `%`, PyTorch's `fmod`.
     ///
     /// *Gradient:* `g` and `-g * trunc(x / y)`.

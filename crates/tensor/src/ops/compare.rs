@@ -236,6 +236,7 @@ pub(crate) static WHERE: Elementwise = Elementwise {
     class: Class::Choose,
     arity: 3,
     kernel: |dtype| Some(choose(dtype)),
+    basic: None,
     rule: Rule::Grad(|x, _, g| smallvec![0.0.into(), select(x[0], g, 0.0), select(x[0], 0.0, g)]),
     simplify: |x, _| x[1].same(x[2]).then_some(x[1]),
     sample: Sample::Real,

@@ -110,7 +110,8 @@ impl Binding<'_> {
                 Kind::Same => What::Same,
                 Kind::Fold { red, over } => What::Fold(*red, *over),
             };
-            items.push(Item { what, dtype: node.value.dtype, level, arity });
+            let kept = node.fate == Fate::Written;
+            items.push(Item { what, dtype: node.value.dtype, level, arity, kept });
         }
         (b, Key { last: space.last, items, args })
     }
