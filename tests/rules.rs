@@ -1,7 +1,9 @@
 //! Rules of one's own: taps, replaced gradients, results computed again, and the check of gradients itself.
 
 use retrograd::prelude::*;
-use retrograd::{Tap, gradcheck, gradgradcheck, remat, vmap, with_vjp};
+use retrograd::{
+    GradCheck, Tap, gradcheck, gradcheck_against, gradgradcheck, op, profile, remat, vmap, with_vjp,
+};
 use std::sync::{Arc, Mutex};
 
 fn seeded(shape: impl IntoShape, seed: u64) -> Tensor {
@@ -132,6 +134,134 @@ fn wrong_gradients_are_found() {
     assert!(gradgradcheck(half, &[&x]).is_err());
     let single = Tensor::from([1.0f32]);
     assert!(gradcheck(|x| x[0].exp(), &[&single]).unwrap_err().to_string().contains("need f64"));
+}
+
+/// x[i] x[i + 1] scaled by a list: two operands, and a rule that reads both.
+fn neighbours() -> op::Custom {
+    op::custom::<f64>(
+        "neighbours",
+        |x| match (&x[0][..], &x[1][..]) {
+            ([n], [m]) if *n == m + 1 => Ok(x[1].clone()),
+            _ => Err(format!("lists do not fit: {} and {}; the second is shorter by one", x[0], x[1])),
+        },
+        |x, y| (0..y.len()).for_each(|i| y[i] = x[0][i] * x[0][i + 1] * x[1][i]),
+        |x, y, g| {
+            let pad = |x: Tensor, at| x.pad(&[at], retrograd::PadMode::Zeros);
+            let scaled = g * &x[1];
+            let left = pad(&scaled * x[0].at(s![1..]), (0, 1));
+            let right = pad(scaled * x[0].at(s![..-1]), (1, 0));
+            vec![left + right, g * y / &x[1]]
+        },
+    )
+}
+
+#[test]
+fn three_closures_make_an_operation() {
+    let op = neighbours();
+    let (x, w) = (seeded([5], 20), seeded([4], 21));
+    let f = |x: &[Tensor]| op.call(&[&x[0], &x[1]]);
+    let plain = |x: &[Tensor]| x[0].at(s![1..]) * x[0].at(s![..-1]) * &x[1];
+    let near = |a: &Tensor, b: &Tensor| {
+        assert_eq!(a.shape(), b.shape());
+        assert!((a - b).abs().amax(()).item() < 1e-12, "{a} and {b}");
+    };
+    near(&f(&[x.clone(), w.clone()]), &plain(&[x.clone(), w.clone()]));
+    gradcheck(f, &[&x, &w]).unwrap();
+    gradgradcheck(f, &[&x, &w]).unwrap();
+    // The gradient of the gradient of the gradient, against the formula's.
+    let third = |f: &dyn Fn(&[Tensor]) -> Tensor| {
+        let (x, w) = (x.tracked(), w.tracked());
+        let first = grad_recorded(&f(&[x.clone(), w.clone()]).square().sum(()), &[&x]).remove(0);
+        let second = grad_recorded(&first.square().sum(()), &[&w]).remove(0);
+        grad(&second.sum(()), &[&x]).remove(0)
+    };
+    near(&third(&f), &third(&plain));
+    // Views that are no slices, and under levels.
+    let (rows, scales) = (seeded([5, 3], 22), seeded([3, 4], 23));
+    let columns = vmap(|x| f(&[x[0].clone(), x[1].clone()]), &[&rows.t(), &scales]);
+    let mapped = vmap(|x| plain(&[x[0].clone(), x[1].clone()]), &[&rows.t(), &scales]);
+    near(&columns, &mapped);
+    let slopes = |f: &dyn Fn(&[Tensor]) -> Tensor| {
+        let w = w.tracked();
+        let each = |r: &[Tensor]| grad(&f(&[r[0].clone(), w.clone()]).sum(()), &[&w]).remove(0);
+        vmap(each, &[&rows.t()])
+    };
+    near(&slopes(&f), &slopes(&plain));
+}
+
+#[test]
+fn a_custom_operation_goes_by_its_name() {
+    let (op, x, w) = (neighbours(), seeded([5], 20).tracked(), seeded([4], 21));
+    let (y, spent) = profile(|| op.call(&[&x, &w]));
+    assert!(spent.lines().iter().any(|line| line.op == "neighbours" && line.at.file() == file!()));
+    assert!(Tape::of(&y).lines().iter().any(|line| line.op == "neighbours"));
+    let planned = memory::dry_run(|| op.call(&[&F64.zeros(5), &F64.zeros(4)]).force().shape().clone());
+    assert!(planned.peak >= 4 * 8);
+}
+
+#[test]
+fn a_custom_operation_says_what_is_wrong() {
+    let (op, x, w) = (neighbours(), seeded([5], 20).tracked(), seeded([4], 21));
+    let refused = |f: &dyn Fn() -> Tensor| {
+        let error = attempt(f).unwrap_err();
+        assert_eq!(error.location().unwrap().file(), file!());
+        error.to_string()
+    };
+    let shapes = refused(&|| op.call(&[&x, &x]));
+    assert_eq!(shapes, "neighbours: lists do not fit: [5] and [5]; the second is shorter by one");
+    let types = refused(&|| op.call(&[&x, &w.cast(F32)]));
+    assert!(types.contains("operands are f64, f32; all are of one type that has a kernel: f64"), "{types}");
+    let many = vec![&w; 65];
+    assert!(refused(&|| op.call(&many)).contains("at most 64"));
+    // Rules are held to what with_vjp holds them to.
+    let by = |rule: fn(&[Tensor], &Tensor, &Tensor) -> Vec<Tensor>| {
+        let copied = op::custom::<f64>("copied", |x| Ok(x[0].clone()), |x, y| y.copy_from_slice(&x[0]), rule);
+        attempt(|| copied.call(&[&x]).sum(()).backward()).map(drop).unwrap_err().to_string()
+    };
+    let few = by(|_, _, _| vec![]);
+    assert!(few.contains("copied: the rule of") && few.contains("0 cotangents for 1 operands"), "{few}");
+    assert!(few.contains("rules.rs"), "{few}");
+    assert!(by(|_, _, g| vec![g.sum(())]).contains("cotangent 0 is f64 [], not f64 [5]"));
+    assert!(by(|_, _, g| vec![g.cast(F32)]).contains("cotangent 0 is f32 [5], not f64 [5]"));
+}
+
+#[test]
+fn a_custom_operation_takes_the_types_that_it_has_kernels_for() {
+    fn doubled<T: retrograd::Element + std::ops::Add<Output = T>>(x: &[op::Dense<'_, T>], y: &mut [T]) {
+        y.iter_mut().zip(&*x[0]).for_each(|(y, &x)| *y = x + x);
+    }
+    let double = op::custom("double", |x| Ok(x[0].clone()), doubled::<f64>, |_, _, g| vec![g * 2.0])
+        .kernel(doubled::<i64>);
+    assert_eq!(double.call(&[&Tensor::from([1.5f64, 2.0])]).to_vec::<f64>(), [3.0, 4.0]);
+    assert_eq!(double.call(&[&Tensor::from([3i64])]).to_vec::<i64>(), [6]);
+    assert_eq!(double.call(&[&F64.zeros([0, 2])]).shape()[..], [0, 2]);
+    let refused = attempt(|| double.call(&[&Tensor::from([1.5f32])])).unwrap_err().to_string();
+    assert!(
+        refused.contains("operands are f32; all are of one type that has a kernel: f64, i64"),
+        "{refused}"
+    );
+    let halves = op::custom::<f64>("half", |_| Ok(Shape::scalar()), |_, y| y[0] = 0.5, |_, _, _| vec![]);
+    assert_eq!(halves.call(&[]).item(), 0.5);
+}
+
+#[test]
+fn an_estimator_is_checked_against_its_surrogate() {
+    let x = seeded([6], 15);
+    let round = |x: &[Tensor]| with_vjp(&[&x[0]], |x| x[0].round(), |_, _, g| vec![g.clone()]);
+    gradcheck_against(round, |x| x[0].clone(), &[&x]).unwrap();
+    assert!(gradcheck(round, &[&x]).is_err());
+    // The gradient of the estimator is that of a square, at every size.
+    let sign = |x: &[Tensor]| with_vjp(&[&x[0]], |x| x[0].sign(), |x, _, g| vec![g * &x[0] * 2.0]);
+    for x in [&x, &seeded([80, 80], 16)] {
+        gradcheck_against(sign, |x| x[0].square(), &[x]).unwrap();
+        let wrong = gradcheck_against(sign, |x| x[0].square() * 1.5, &[x]).unwrap_err().to_string();
+        assert!(wrong.contains("the gradient says"), "{wrong}");
+    }
+    gradgradcheck(sign, &[&x]).unwrap();
+    let other = gradcheck_against(sign, |x| x[0].square().sum(()), &[&x]).unwrap_err().to_string();
+    assert!(other.contains("the surrogate gives f64 []; the function gives f64 [6]"), "{other}");
+    let coarse = GradCheck { rtol: 1.0, ..GradCheck::default() };
+    coarse.against(sign, |x| x[0].square() * 1.5, &[&x]).unwrap();
 }
 
 retrograd::gradcheck_test!(

@@ -39,18 +39,6 @@ impl Op for Custom {
         (self.rule)(cx, g).into_iter().map(Into::into).collect()
     }
 }
-/// An answer of the user's rule, if it fits what it is a cotangent of.
-#[track_caller]
-fn fitting(name: &'static str, what: &str, g: Tensor, of: &Tensor, at: &'static Location<'static>) -> Tensor {
-    if g.spec() != of.spec() {
-        let given = format!("{what} is {} {}, not {} {}", g.dtype(), g.shape(), of.dtype(), of.shape());
-        let detail =
-            format!("{given} (the rule is that of {at}); a cotangent has its tensor's shape and type");
-        raise(Error::new(name, ErrorKind::Gradient, detail));
-    }
-    g
-}
-
 /// What a [`Tap::tap`] may answer with.
 pub trait Tapped {
     /// The cotangent that goes on.
@@ -96,7 +84,7 @@ impl Tap for Tensor {
         let (levels, sizes) = levels::of(self);
         let rule = move |_: &Context<'_>, g: &Tensor| {
             let g = levels::hide(g, &levels);
-            let new = fitting("tap", "the answer", f(&g).or(&g), &g, at);
+            let new = hidden::fitting("tap", "the answer", f(&g).or(&g), &g, at);
             vec![Some(levels::show(&new, &levels, &sizes))]
         };
         let op = Custom { name: "tap", saves: Saves::NOTHING, rule: Box::new(rule) };
@@ -129,10 +117,7 @@ pub fn with_vjp(
     rule: impl Fn(&[Tensor], &Tensor, &Tensor) -> Vec<Tensor> + Send + Sync + 'static,
 ) -> Tensor {
     let at = Location::caller();
-    if xs.len() > 64 {
-        let detail = format!("{} operands; a rule takes at most 64: join some by cat", xs.len());
-        raise(Error::new("with_vjp", ErrorKind::Value, detail));
-    }
+    hidden::few("with_vjp", xs.len()).or_raise();
     let (levels, sizes) = levels::union(xs);
     let xs: Vec<Tensor> = xs.iter().map(|&x| levels::vary(x, &levels, &sizes)).collect();
     let y = levels::vary(&no_grad(|| f(&xs)), &levels, &sizes);
@@ -144,20 +129,8 @@ pub fn with_vjp(
     let rule = move |cx: &Context<'_>, g: &Tensor| {
         let x: Vec<Tensor> = (0..cx.operands()).map(|i| levels::hide(&cx.input(i), &levels)).collect();
         let parts = rule(&x, &levels::hide(&cx.output(0), &levels), &levels::hide(g, &levels));
-        if parts.len() != x.len() {
-            let detail =
-                format!("the rule of {at} gives {} cotangents for {} operands", parts.len(), x.len());
-            raise(Error::new(
-                "with_vjp",
-                ErrorKind::Gradient,
-                format!("{detail}; it must give one for each"),
-            ));
-        }
-        let shown = |(i, (part, x))| {
-            let part = fitting("with_vjp", &format!("cotangent {i}"), part, x, at);
-            Some(levels::show(&part, &levels, &sizes))
-        };
-        parts.into_iter().zip(&x).enumerate().map(shown).collect()
+        let parts = hidden::answers("with_vjp", parts, &x, at);
+        parts.iter().map(|part| Some(levels::show(part, &levels, &sizes))).collect()
     };
     let op = Custom { name: "with_vjp", saves: Saves { inputs: u64::MAX, outputs: 1 }, rule: Box::new(rule) };
     hidden::ruled(&y.detach(), Box::new(op), &edges, &plain, at)

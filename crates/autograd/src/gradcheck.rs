@@ -57,6 +57,31 @@ pub fn gradcheck(f: impl Fn(&[Tensor]) -> Tensor, xs: &[&Tensor]) -> Result<(), 
 pub fn gradgradcheck(f: impl Fn(&[Tensor]) -> Tensor, xs: &[&Tensor]) -> Result<(), Error> {
     GradCheck::default().second(f, xs)
 }
+/// Whether the gradients of `f` at `xs` are the derivatives of another function, `surrogate`, of the same operands and the
+/// same shape: for an estimator whose gradient is by definition not its own, such as a straight-through one. Settings and
+/// differences as for [`gradcheck`].
+///
+/// ```
+/// use retrograd_autograd::{gradcheck, gradcheck_against, with_vjp};
+/// use retrograd_tensor::Tensor;
+/// // Rounds, and lets gradients through as if it did not.
+/// let round = |x: &[Tensor]| with_vjp(&[&x[0]], |x| x[0].round(), |_, _, g| vec![g.clone()]);
+/// let x = Tensor::from([0.3f64, -1.2]);
+/// assert!(gradcheck_against(round, |x| x[0].clone(), &[&x]).is_ok());
+/// assert!(gradcheck_against(round, |x| x[0].tanh(), &[&x]).is_err());
+/// assert!(gradcheck(round, &[&x]).is_err());
+/// ```
+///
+/// # Errors
+/// As [`gradcheck`]; a surrogate of another shape or type.
+#[track_caller]
+pub fn gradcheck_against(
+    f: impl Fn(&[Tensor]) -> Tensor,
+    surrogate: impl Fn(&[Tensor]) -> Tensor,
+    xs: &[&Tensor],
+) -> Result<(), Error> {
+    GradCheck::default().against(f, surrogate, xs)
+}
 fn refused(detail: String) -> Error {
     Error::new("gradcheck", ErrorKind::Gradient, detail).here()
 }
@@ -75,23 +100,55 @@ impl GradCheck {
     /// As [`gradcheck`].
     #[track_caller]
     pub fn first(&self, f: impl Fn(&[Tensor]) -> Tensor, xs: &[&Tensor]) -> Result<(), Error> {
+        self.compare(&f, None, xs)
+    }
+    /// [`gradcheck_against`] with these settings.
+    ///
+    /// # Errors
+    /// As [`gradcheck_against`].
+    #[track_caller]
+    pub fn against(
+        &self,
+        f: impl Fn(&[Tensor]) -> Tensor,
+        surrogate: impl Fn(&[Tensor]) -> Tensor,
+        xs: &[&Tensor],
+    ) -> Result<(), Error> {
+        self.compare(&f, Some(&surrogate), xs)
+    }
+    /// The gradients of `f` with differences of `surrogate`, or else of `f`.
+    #[track_caller]
+    fn compare(
+        &self,
+        f: &dyn Fn(&[Tensor]) -> Tensor,
+        surrogate: Option<&dyn Fn(&[Tensor]) -> Tensor>,
+        xs: &[&Tensor],
+    ) -> Result<(), Error> {
         let leaves: Vec<Tensor> =
             xs.iter().map(|x| plain(x).map(|x| x.tracked())).collect::<Result<_, _>>()?;
         let y = enable_grad(|| f(&leaves));
         if y.dtype() != F64 {
             return Err(refused(format!("the result is {}; differences need f64 throughout", y.dtype())));
         }
-        let value = y.detach();
-        let again = f(&leaves).detach();
-        if value.to_vec::<f64>().iter().zip(&again.to_vec::<f64>()).any(|(a, b)| a.to_bits() != b.to_bits()) {
+        let bits = |y: &Tensor| y.detach().to_vec::<f64>().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+        if bits(&y) != bits(&f(&leaves)) {
             return Err(refused("the function gives other values when it is called again".to_owned()));
+        }
+        if let Some(surrogate) = surrogate {
+            let stands_in = surrogate(&leaves);
+            if stands_in.spec() != y.spec() {
+                let given = format!("{} {}", stands_in.dtype(), stands_in.shape());
+                let right =
+                    format!("the function gives {} {}, and so must its surrogate", y.dtype(), y.shape());
+                return Err(refused(format!("the surrogate gives {given}; {right}")));
+            }
         }
         let points: Vec<&Tensor> = leaves.iter().collect();
         let size: usize = leaves.iter().map(Tensor::numel).sum();
+        let moving = surrogate.unwrap_or(f);
         if size * y.numel() <= self.all_up_to {
-            self.every(&f, &y, &points)
+            self.every(moving, &y, &points)
         } else {
-            self.projected(&f, &y, &points)
+            self.projected(moving, &y, &points)
         }
     }
     /// [`gradgradcheck`] with these settings.
@@ -118,7 +175,7 @@ impl GradCheck {
     fn near(&self, got: f64, want: f64) -> bool {
         got == want || (got - want).abs() <= self.atol + self.rtol * want.abs()
     }
-    /// Every derivative, column by column.
+    /// Every derivative of `y`, column by column, against differences of `f`.
     fn every(&self, f: &dyn Fn(&[Tensor]) -> Tensor, y: &Tensor, xs: &[&Tensor]) -> Result<(), Error> {
         let row = |i: usize| {
             let unit = F64.zeros(y.numel()).index_copy(0, &Tensor::from([i as i64]), &F64.ones(1));
@@ -155,7 +212,7 @@ impl GradCheck {
         }
         Ok(())
     }
-    /// Derivatives along random directions, seen from random cotangents.
+    /// Derivatives of `y` along random directions, seen from random cotangents, against differences of `f`.
     fn projected(&self, f: &dyn Fn(&[Tensor]) -> Tensor, y: &Tensor, xs: &[&Tensor]) -> Result<(), Error> {
         let mut rng = Rng::new(0xd1f);
         for n in 0..self.directions {

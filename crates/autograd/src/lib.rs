@@ -24,7 +24,7 @@ mod vmap;
 pub use custom::{Tap, Tapped, remat, with_vjp};
 pub use differentiate::Differentiate;
 pub use grad::{grad, grad_recorded, grad_recorded_with, grad_with, hvp, jvp, value_and_grad, vjp};
-pub use gradcheck::{GradCheck, gradcheck, gradgradcheck};
+pub use gradcheck::{GradCheck, gradcheck, gradcheck_against, gradgradcheck};
 pub use gradients::{Gradients, Leaf, LeafId, Missing};
 pub use jacobian::{hessian, jacobian};
 pub use tape::{Line, Tape};

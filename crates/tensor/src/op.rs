@@ -1,7 +1,7 @@
 //! What a structural operation is: one `impl Op` with name, shape rule, kernel and gradient rule.
 //!
 //! Elementwise operations are rows of the table instead (`elementwise`). A user's own operation implements the
-//! same trait: it has everything that a built-in one has.
+//! same trait: it has everything that a built-in one has. [`custom()`] makes one of three closures.
 use crate::call::Call;
 pub use crate::cpu::fold::Red;
 use crate::dtype::DType;
@@ -13,6 +13,9 @@ use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
+
+pub(crate) mod custom;
+pub use custom::{Custom, Dense, custom};
 
 /// Shape and dtype of an operand or a result.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -147,7 +150,8 @@ pub trait Op: fmt::Debug + Send + Sync + 'static {
     fn infer(&self, x: &[Spec]) -> Result<Specs, Error>;
     /// How to run it on operands that `infer` has accepted.
     fn kernel(&self, x: &[Spec], out: &[Spec]) -> Kernel;
-    /// Floating-point operations of a [`Kernel::Call`], for the profile. What only moves elements has none.
+    /// Floating-point operations of a [`Kernel::Call`], for the profile; a comparison is one. What only moves elements has
+    /// none, nor has an order, which is found among integers.
     fn flops(&self, _x: &[Spec], _out: &[Spec]) -> u64 {
         0
     }
