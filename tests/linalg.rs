@@ -2,7 +2,7 @@
 #![cfg(feature = "linalg")]
 
 use retrograd::prelude::*;
-use retrograd::{ErrorKind, MatrixNorm, attempt, grad_recorded};
+use retrograd::{ErrorKind, MatrixNorm, attempt, grad_recorded, vmap};
 
 /// Leading axes and both sizes: none, empty, one, tall, wide, batches.
 const SHAPES: &[(&[usize], usize, usize)] = &[
@@ -112,6 +112,54 @@ fn factors_multiply_to_the_matrix() {
         close(&(a.tril(0) + seeded(lead, n, n, 3).triu(1)).eigvalsh(), &w, 1e-12);
         close(&(a.tril(0) + seeded(lead, n, n, 3).triu(1)).cholesky(), &l, 1e-13);
     }
+}
+
+#[test]
+fn full_singular_vectors_are_bases() {
+    for &(lead, m, n) in SHAPES {
+        let (a, k) = (seeded(lead, m, n, 1), m.min(n));
+        let ((u, s, vt), (thin_u, thin_s, thin_vt)) = (a.svd_full(), a.svd());
+        for (basis, size) in [(&u, m), (&vt, n)] {
+            assert_eq!(basis.shape()[lead.len()..], [size, size]);
+            close(&basis.matmul(basis.mt()), &F64.eye(size).broadcast_to(basis.shape()), 1e-13);
+        }
+        close(&u.narrow(-1, 0, k), &thin_u, 0.0);
+        close(&vt.narrow(-2, 0, k), &thin_vt, 0.0);
+        close(&s, &thin_s, 0.0);
+        // Beyond the values there is nothing.
+        let image = u.mt().matmul(&a).matmul(vt.mt());
+        close(&image.narrow(-2, k, m - k), &F64.zeros(image.narrow(-2, k, m - k).shape()), 1e-12);
+        close(&image.narrow(-1, k, n - k), &F64.zeros(image.narrow(-1, k, n - k).shape()), 1e-12);
+    }
+    assert!(Tensor::from([[f64::NAN]]).try_svd_full().is_err());
+    let rows = seeded(&[3], 4, 2, 5);
+    let each = vmap(|x| x[0].svd_full().0, &[&rows]);
+    close(&each, &rows.svd_full().0, 0.0);
+}
+
+#[test]
+fn least_squares_say_what_is_left() {
+    for &(lead, m, n) in SHAPES {
+        let (a, b) = (seeded(lead, m, n, 1), seeded(lead, m, 2, 2));
+        let fit = a.lstsq_full(&b, None);
+        close(&fit.solution, &a.lstsq(&b, None), 0.0);
+        close(&fit.residuals, &(a.matmul(&fit.solution) - &b).square().sum(-2), 0.0);
+        assert_eq!(fit.rank.to_vec::<i64>(), a.matrix_rank(None).to_vec::<i64>());
+        assert_eq!(fit.rank.shape()[..], *lead);
+    }
+    // A line through three points, and two matrices for one list, the second of rank 1.
+    let a = Tensor::from([[[1.0f64, 0.0], [1.0, 1.0], [1.0, 2.0]], [[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]]);
+    let b = Tensor::from([0.0f64, 3.0, 0.0]);
+    let fit = a.lstsq_full(&b, None);
+    close(&fit.solution, &Tensor::from([[1.0f64, 0.0], [0.2, 0.4]]), 1e-14);
+    close(&fit.residuals, &Tensor::from([6.0f64, 6.0]), 1e-14);
+    assert_eq!(fit.rank.to_vec::<i64>(), [2, 1]);
+    assert_eq!(a.select(0, 0).lstsq_full(&b, Some(0.9)).rank.item(), 1.0);
+    assert!(Tensor::from([[f64::NAN]]).try_lstsq_full(&b.narrow(0, 0, 1), None).is_err());
+    let each = vmap(|x| x[0].lstsq_full(&b, None).residuals, &[&a]);
+    close(&each, &fit.residuals, 1e-14);
+    let rank = a.tracked().lstsq_full(&b, None).rank;
+    assert!(!rank.is_tracked());
 }
 
 #[test]
@@ -334,7 +382,17 @@ fn gradients_of_factorisations() {
         differentiates(|x| total(&[&x.svdvals()]), &x, 1e-5);
         differentiates(|x| triple(x.lu()), &x, 1e-5);
         differentiates(|x| total(&[&x.pinv(None)]), &x, 1e-5);
+        let full = |x: &Tensor| {
+            let ((u, s, vt), k) = (x.svd_full(), m.min(n));
+            let (first, rest) = (u.narrow(-1, 0, k), u.narrow(-1, k, m - k));
+            // Of the vectors to no value only the span is determined.
+            total(&[&first, &rest.matmul(rest.mt()), &s, &vt.narrow(-2, 0, k)])
+        };
+        differentiates(full, &x, 1e-5);
         let b = seeded(lead, m, 2, 9);
+        let left = |x: &Tensor, b: &Tensor| total(&[&x.lstsq_full(b, None).residuals]);
+        differentiates(|x| left(x, &b), &x, 1e-5);
+        differentiates(|b| left(&x, b), &b, 1e-5);
         differentiates(|x| total(&[&x.lstsq(&b, None)]), &x, 1e-5);
         differentiates(|b| total(&[&x.lstsq(b, None)]), &b, 1e-5);
     }

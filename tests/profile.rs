@@ -35,6 +35,71 @@ fn products_and_convolutions_count_forward_and_backward() {
     assert!(spent > Duration::ZERO && spent + costs.other().time <= costs.total);
 }
 
+/// The work of `f` and of the gradient of its sum by `x`.
+#[track_caller]
+fn counts(f: impl Fn(&Tensor) -> Tensor, x: &Tensor) -> (u64, u64) {
+    let x = x.tracked();
+    let (name, costs) = profile(|| {
+        let y = f(&x);
+        y.backward_with(&y.ones_like());
+        Tape::of(&f(&x)).lines().last().expect("a line").op
+    });
+    let spent: Vec<Spent> = costs.lines().into_iter().filter(|line| line.op == name).collect();
+    // It ran twice forward.
+    let all = |side: fn(&Spent) -> u64| spent.iter().map(side).sum::<u64>();
+    (all(|s| s.forward.flops) / 2, all(|s| s.backward.flops))
+}
+
+#[test]
+fn what_adds_counts_and_what_moves_does_not() {
+    let x = F64.randn([5, 4], &mut Rng::new(1));
+    let at = Tensor::from([0i64, 2, 2]);
+    let lines = F64.ones([3, 4]);
+    assert_eq!(counts(|x| x.index_select(0, &at), &x), (0, 12), "the gradient adds lines up");
+    assert_eq!(counts(|x| x.index_add(0, &at, &lines), &x).0, 12);
+    assert_eq!(counts(|x| x.index_copy(0, &at, &lines), &x).0, 0);
+    let places = Tensor::from([[0i64, 1, 1, 3]]);
+    assert_eq!(counts(|x| x.gather(0, &places), &x), (0, 4));
+    assert_eq!(counts(|x| x.scatter_add(0, &places, F64.ones([1, 4])), &x).0, 4);
+    assert_eq!(counts(|x| x.scatter(0, &places, F64.ones([1, 4])), &x).0, 0);
+    assert_eq!(counts(|x| x.dropout(0.5, Rng::new(3).reserve(20)), &x), (20, 20));
+    let (windows, overlap) = counts(|x| x.unfold(0, 3, 1), &x);
+    assert_eq!((windows, overlap), (0, 3 * 3 * 4));
+}
+
+#[cfg(feature = "linalg")]
+#[test]
+fn factorisations_count_what_the_textbooks_say() {
+    let matrices = |m: usize, n: usize| F64.randn([2, m, n], &mut Rng::new(2));
+    let forward = |f: fn(&Tensor) -> Tensor, x: &Tensor| {
+        let costs = profile(|| drop(f(x).force().clone())).1;
+        costs.lines().iter().map(|line| line.forward.flops).max().unwrap_or(0)
+    };
+    let n = 6u64;
+    let square = matrices(6, 6);
+    let positive = square.matmul(square.mt()) + F64.eye(6);
+    positive.force();
+    assert_eq!(forward(|x| x.cholesky(), &positive), 2 * n.pow(3) / 3);
+    assert_eq!(forward(|x| x.lu_factor().0, &square), 2 * 2 * n.pow(3) / 3);
+    assert_eq!(forward(|x| x.eigh().0, &square), 2 * 9 * n.pow(3));
+    assert_eq!(forward(|x| x.svdvals(), &square), 2 * 26 * n.pow(3));
+    // Tall ones: R, and as much again for Q.
+    let tall = matrices(9, 6);
+    let r = 2 * 9 * n.pow(2) - 2 * n.pow(3) / 3;
+    assert_eq!(forward(|x| x.qr().1, &tall), 2 * 2 * r);
+    assert_eq!(forward(|x| x.lu_factor().0, &tall), 2 * r / 2);
+    assert_eq!(forward(|x| x.svdvals(), &tall), 2 * (6 * 9 * n.pow(2) + 20 * n.pow(3)));
+    assert_eq!(forward(|x| x.svdvals(), &matrices(6, 9)), 2 * (6 * 9 * n.pow(2) + 20 * n.pow(3)));
+    assert_eq!(forward(|x| x.qr().1, &matrices(6, 9)), 2 * (2 * n.pow(2) * (9 - 2) + 4 * n.pow(3) / 3));
+    // A system is a factorisation and two triangles.
+    let right = F64.ones([2, 6, 3]);
+    let solved = forward(|x| x.solve_triangular(&F64.ones([2, 6, 3]), true, false), &square);
+    assert_eq!(solved, 2 * n.pow(2) * 3);
+    let costs = profile(|| drop(square.solve(&right).force().clone())).1;
+    let solve = costs.lines().iter().find(|line| line.op == "solve").expect("its line").forward.flops;
+    assert!(solve >= 2 * (2 * n.pow(3) / 3 + 2 * n.pow(2) * 3), "{solve}");
+}
+
 #[test]
 fn one_program_is_shared_out_to_its_operations() {
     let x = Tensor::from_vec(vec![0.5f32; 1 << 16], [256, 256]);

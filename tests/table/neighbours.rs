@@ -155,11 +155,46 @@ fn places_and_counts() {
 }
 
 #[test]
+fn different_slices_and_their_counts() {
+    let x = Tensor::from([[2.0, 0.0], [1.0, 5.0], [2.0, -0.0], [1.0, 4.0], [2.0, 0.0]]);
+    let unique = x.unique_along(-2);
+    near(&unique.values, &[1.0, 4.0, 1.0, 5.0, 2.0, 0.0]);
+    assert_eq!(unique.values.shape()[..], [3, 2]);
+    assert_eq!(unique.inverse.to_vec::<i64>(), [2, 1, 2, 0, 2]);
+    assert_eq!(unique.counts.to_vec::<i64>(), [1, 1, 3]);
+    near(&unique.values.index_select(0, &unique.inverse), &x.to_vec::<f64>());
+    let columns = x.t().unique_along(1);
+    near(&columns.values, &unique.values.t().to_vec::<f64>());
+    assert_eq!(columns.inverse.to_vec::<i64>(), unique.inverse.to_vec::<i64>());
+    // Slices of two axes, along the middle one.
+    let cube = Tensor::from([[[3i64, 1], [0, 9], [3, 1]], [[2, 2], [7, 7], [2, 2]]]);
+    let unique = cube.unique_along(1);
+    assert_eq!(unique.values.to_vec::<i64>(), [0, 9, 3, 1, 7, 7, 2, 2]);
+    assert_eq!((unique.inverse.to_vec::<i64>(), unique.counts.to_vec::<i64>()), (vec![1, 0, 1], vec![1, 2]));
+    // NaN is last and differs from NaN.
+    let unique = Tensor::from([[NAN, 1.0], [0.0, 2.0], [NAN, 1.0]]).unique_along(0);
+    near(&unique.values, &[0.0, 2.0, NAN, 1.0, NAN, 1.0]);
+    assert_eq!(unique.counts.to_vec::<i64>(), [1, 1, 1]);
+    // A list is as `unique` has it; nothing has no slices, and slices of nothing are equal.
+    let (list, alike) = (Tensor::from([3i64, 1, 3]).unique_along(0), Tensor::from([3i64, 1, 3]).unique());
+    assert_eq!(list.values.to_vec::<i64>(), alike.values.to_vec::<i64>());
+    assert_eq!(F64.zeros([0, 2]).unique_along(0).values.shape()[..], [0, 2]);
+    assert_eq!(F64.zeros([3, 0]).unique_along(0).counts.to_vec::<i64>(), [3]);
+    slopes(&Tensor::from([[2.0, 0.5], [1.0, 5.0], [3.0, 0.25]]), |x| x.unique_along(0).values);
+    let x = x.tracked();
+    let weights = Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    let g = grad(&(x.unique_along(0).values * weights).sum(()), &[&x]).remove(0);
+    near(&g, &[5.0, 6.0, 3.0, 4.0, 0.0, 0.0, 1.0, 2.0, 0.0, 0.0]);
+    assert!(attempt(|| x.unique_along(2)).is_err());
+}
+
+#[test]
 fn shapes_that_depend_on_elements_are_refused_inside_vmap() {
     let x = Tensor::from([[1i64, 0], [2, 3]]);
     for (name, f) in [
         ("nonzero", (|x: &Tensor| x.nonzero()) as fn(&Tensor) -> Tensor),
         ("unique", |x| x.unique().values),
+        ("unique_along", |x| x.unique_along(0).values),
         ("bincount", |x| x.bincount(0)),
         ("masked_select", |x| x.masked_select(&x.gt(0))),
     ] {

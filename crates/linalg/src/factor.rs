@@ -1,4 +1,5 @@
 //! Elimination and reflections: Cholesky, LU, QR, and systems of triangles.
+use crate::spectrum::{negate, negative};
 use crate::{Number, SEQ, Triangle, finite, give, scaled, take, view};
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
@@ -65,23 +66,8 @@ pub(crate) fn qr<T: Number>(a: &[T], [m, n]: [usize; 2], q: &mut [T], r: &mut [T
         return true;
     }
     let (mut factors, scale) = scaled(view(a, m, n));
-    let block = recommended_block_size::<T>(m, n);
-    let mut turns = Mat::zeros(block, k);
-    let memory = qr_in_place_scratch::<T>(m, n, block, SEQ, Default::default());
-    let mut memory = MemBuffer::new(memory);
-    let stack = MemStack::new(&mut memory);
-    qr_in_place(factors.as_mut(), turns.as_mut(), SEQ, stack, Default::default());
     let mut all = Mat::identity(m, k);
-    let memory = householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<T>(m, block, k);
-    let mut memory = MemBuffer::new(memory);
-    householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
-        factors.as_ref().subcols(0, k),
-        turns.as_ref(),
-        Conj::No,
-        all.as_mut(),
-        SEQ,
-        MemStack::new(&mut memory),
-    );
+    reflect(&mut factors, &mut all);
     let sign = |i: usize| if factors[(i, i)] < T::zero() { -T::one() } else { T::one() };
     for (i, row) in r.chunks_exact_mut(n).enumerate() {
         let at = |j: usize| if j < i { T::zero() } else { sign(i) * factors[(i, j)] * scale };
@@ -91,6 +77,43 @@ pub(crate) fn qr<T: Number>(a: &[T], [m, n]: [usize; 2], q: &mut [T], r: &mut [T
         row.iter_mut().enumerate().for_each(|(j, to)| *to = sign(j) * all[(i, j)]);
     }
     finite(r)
+}
+
+/// Overwrites `factors` by their reflections, below R, and `all` by Q times it.
+fn reflect<T: Number>(factors: &mut Mat<T>, all: &mut Mat<T>) {
+    let (m, n) = (factors.nrows(), factors.ncols());
+    let k = m.min(n);
+    let block = recommended_block_size::<T>(m, n);
+    let mut turns = Mat::zeros(block, k);
+    let memory = qr_in_place_scratch::<T>(m, n, block, SEQ, Default::default());
+    let mut memory = MemBuffer::new(memory);
+    let stack = MemStack::new(&mut memory);
+    qr_in_place(factors.as_mut(), turns.as_mut(), SEQ, stack, Default::default());
+    let columns = all.ncols();
+    let memory =
+        householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<T>(m, block, columns);
+    let mut memory = MemBuffer::new(memory);
+    householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
+        factors.as_ref().subcols(0, k),
+        turns.as_ref(),
+        Conj::No,
+        all.as_mut(),
+        SEQ,
+        MemStack::new(&mut memory),
+    );
+}
+
+pub(crate) fn complement<T: Number>(u: &[T], [m, k]: [usize; 2], to: &mut [T]) {
+    let mut all = Mat::from_fn(m, m - k, |i, j| if i == j + k { T::one() } else { T::zero() });
+    if k > 0 {
+        reflect(&mut take(view(u, m, k)), &mut all);
+    }
+    for j in 0..m - k {
+        if negative(all.col(j)) {
+            negate(all.col_mut(j));
+        }
+    }
+    give(all.as_ref(), to);
 }
 
 pub(crate) fn solve_triangular<T: Number>(a: &[T], n: usize, b: &mut [T], k: usize, by: Triangle) {

@@ -11,7 +11,7 @@
 mod factor;
 mod spectrum;
 
-use factor::{cholesky, lu, qr, solve_triangular};
+use factor::{cholesky, complement, lu, qr, solve_triangular};
 use faer::traits::RealField;
 use faer::{Mat, MatRef, Par};
 use num_traits::Float;
@@ -49,6 +49,16 @@ pub trait Real: Copy {
     /// assert!((r[0] - 5.0).abs() < 1e-14 && (q[0] - 0.6).abs() < 1e-14);
     /// ```
     fn qr(a: &[Self], shape: [usize; 2], q: &mut [Self], r: &mut [Self]) -> bool;
+    /// Columns (`m` by `m - k`) that are orthonormal to each other and to the `k` of `u`, which are; the largest element of
+    /// each is positive.
+    ///
+    /// ```
+    /// use retrograd_linalg::Real;
+    /// let mut rest = [0.0f64; 2];
+    /// f64::complement(&[0.6, -0.8], [2, 1], &mut rest);
+    /// assert!((rest[0] - 0.8).abs() < 1e-14 && (rest[1] - 0.6).abs() < 1e-14);
+    /// ```
+    fn complement(u: &[Self], shape: [usize; 2], to: &mut [Self]);
     /// U (`m` by `k`), the `k` singular values from the largest, and V (`n` by `k`) of an `m` by `n` matrix; the largest
     /// element of each column of U is positive. False if the iteration does not converge.
     ///
@@ -101,6 +111,9 @@ macro_rules! real {
             }
             fn qr(a: &[Self], shape: [usize; 2], q: &mut [Self], r: &mut [Self]) -> bool {
                 qr(a, shape, q, r)
+            }
+            fn complement(u: &[Self], shape: [usize; 2], to: &mut [Self]) {
+                complement(u, shape, to);
             }
             fn svd(a: &[Self], shape: [usize; 2], u: &mut [Self], s: &mut [Self], v: &mut [Self]) -> bool {
                 svd(a, shape, u, s, v)

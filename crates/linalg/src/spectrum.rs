@@ -58,10 +58,10 @@ pub(crate) fn svd<T: Number>(a: &[T], [m, n]: [usize; 2], u: &mut [T], s: &mut [
 
 /// Whether the largest element is below 0. Signs are free; without a choice of ours a small change to a matrix may turn
 /// them, and what is computed from vectors would jump.
-fn negative<T: Number>(column: ColRef<'_, T>) -> bool {
+pub(crate) fn negative<T: Number>(column: ColRef<'_, T>) -> bool {
     let larger = |most: T, &x: &T| if Float::abs(x) > Float::abs(most) { x } else { most };
     column.iter().fold(T::zero(), larger) < T::zero()
 }
-fn negate<T: Number>(column: ColMut<'_, T>) {
+pub(crate) fn negate<T: Number>(column: ColMut<'_, T>) {
     column.iter_mut().for_each(|x| *x = -*x);
 }

@@ -59,6 +59,8 @@ pub use ops::count::Unique;
 pub use ops::fft::FftNorm;
 pub use ops::join::{cat, meshgrid, stack, where_};
 #[cfg(feature = "linalg")]
+pub use ops::linalg::full::Lstsq;
+#[cfg(feature = "linalg")]
 pub use ops::linalg::norm::MatrixNorm;
 pub use ops::pad::PadMode;
 pub use ops::patches::Patches;

@@ -5,13 +5,14 @@ use super::sort::key;
 use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, View, by_dtype, for_chunks};
-use crate::dtype::{DType, Element, I64};
+use crate::dtype::{Bool, DType, Element, I64};
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::hidden;
 use crate::op::{Batch, Gradient, Kernel, Op, Spec, Specs};
 use crate::operand::Operand;
 use crate::ops::reduce::floats;
 use crate::ops::stats::{rounded, widened};
+use crate::shape;
 use smallvec::smallvec;
 
 /// For each element of the second operand the number of elements of an ordered list that are smaller, or not larger;
@@ -62,12 +63,61 @@ fn search<T: Element>(lists: &View<'_>, x: &View<'_>, lead: usize, right: bool, 
     });
 }
 
-/// What [`Tensor::unique`] gives.
+/// The order of lines `[n, width]`: the first elements that differ decide, and equal lines keep theirs; and whether each
+/// line, so ordered, differs from the one before.
+#[derive(Debug)]
+struct LineOrder;
+impl Op for LineOrder {
+    fn name(&self) -> &'static str {
+        "unique_along"
+    }
+    fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
+        let n = x[0].shape[0];
+        Ok(smallvec![Spec::new([n], I64), Spec::new([n], Bool)])
+    }
+    fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
+        let dtype = x[0].dtype;
+        Kernel::Call(Call::new("unique_along", move |x, out| {
+            by_dtype!(dtype, T => {
+                let (n, width) = (x[0].shape()[0], x[0].shape()[1]);
+                let data = x[0].dense::<T>();
+                let line = |i: usize| &data[i * width..][..width];
+                let keys = |i: usize| line(i).iter().map(|&v| key(v, true));
+                let mut order: Vec<usize> = (0..n).collect();
+                order.sort_by(|&a, &b| keys(a).cmp(keys(b)));
+                let new = |i: usize| i == 0 || line(order[i - 1]) != line(order[i]);
+                out[1].data().iter_mut().enumerate().for_each(|(i, to)| *to = new(i));
+                out[0].data().iter_mut().zip(&order).for_each(|(to, &i)| *to = i as i64);
+            });
+        }))
+    }
+    fn gradient(&self) -> Gradient {
+        Gradient::None("positions are integers")
+    }
+}
+
+/// Equal neighbours of an ordered list, from where each differs from the one before: where groups start, the group of
+/// each place, and how many are in each group.
+fn groups(differs: &[bool]) -> [Tensor; 3] {
+    let n = differs.len() as i64;
+    let starts: Vec<i64> = (0..n).zip(differs).filter(|(_, new)| **new).map(|(i, _)| i).collect();
+    let number = |group: &mut i64, new: &bool| {
+        *group += i64::from(*new);
+        Some(*group)
+    };
+    let numbers: Vec<i64> = differs.iter().scan(-1, number).collect();
+    let ends = starts.iter().skip(1).copied().chain([n]);
+    let counts: Vec<i64> = ends.zip(&starts).map(|(end, start)| end - start).collect();
+    [starts, numbers, counts].map(Tensor::from)
+}
+
+/// What [`Tensor::unique`] and [`Tensor::unique_along`] give.
 #[derive(Clone, Debug)]
 pub struct Unique {
-    /// The different elements, ascending.
+    /// The different elements, or slices, ascending.
     pub values: Tensor,
-    /// For each element of the tensor its position in `values`, as `I64` in the shape of the tensor.
+    /// For each of them in the tensor its position in `values`, as `I64`: in the shape of the tensor for elements, a list
+    /// for slices.
     pub inverse: Tensor,
     /// How often each is there, as `I64`.
     pub counts: Tensor,
@@ -118,6 +168,8 @@ impl Tensor {
     /// The different elements in ascending order, where each element is among them, and how often. Every NaN counts as
     /// different.
     ///
+    /// Composite of [`Tensor::argsort`] and [`Tensor::gather`].
+    ///
     /// The elements are read at the call. *Gradient:* for the values, `g` at the first of equal elements.
     ///
     /// ```
@@ -134,20 +186,42 @@ impl Tensor {
         let sorted = hidden::with_edge(&flat, None).gather(0, &order);
         let later = n.saturating_sub(1);
         let differs = sorted.narrow(0, n - later, later).ne(sorted.narrow(0, 0, later)).to_vec::<bool>();
-        let first = |i: &usize| *i == 0 || differs[i - 1];
-        let firsts: Vec<i64> = (0..n).filter(first).map(|i| i as i64).collect();
-        let groups = (0..n).scan(-1, |group, i| {
-            *group += i64::from(first(&i));
-            Some(*group)
-        });
-        let ends = firsts.iter().skip(1).copied().chain([n as i64]);
-        let counts: Vec<i64> = ends.zip(&firsts).map(|(end, start)| end - start).collect();
-        let groups = Tensor::from(groups.collect::<Vec<i64>>());
+        let first = std::iter::repeat_n(true, n.min(1));
+        let [starts, groups, counts] = groups(&first.chain(differs).collect::<Vec<_>>());
         let inverse = I64.zeros([n]).scatter(0, &order, &groups).reshaped(self.shape());
-        let values = flat.gather(0, &order.gather(0, &Tensor::from(firsts)));
-        Unique { values, inverse, counts: Tensor::from(counts) }
+        Unique { values: flat.gather(0, &order.gather(0, &starts)), inverse, counts }
+    }
+    /// The different slices along `axis`, in the order of their first elements that differ, where each slice is among
+    /// them, and how often. A slice with a NaN counts as different. PyTorch's `unique` with `dim`.
+    ///
+    /// The elements are read at the call. *Gradient:* for the values, `g` at the first of equal slices.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let unique = Tensor::from([[2i64, 0], [1, 5], [2, 0]]).unique_along(0);
+    /// assert_eq!(unique.values.to_vec::<i64>(), [1, 5, 2, 0]);
+    /// assert_eq!((unique.inverse.to_vec::<i64>(), unique.counts.to_vec::<i64>()), (vec![1, 0, 1], vec![1, 2]));
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn unique_along(&self, axis: isize) -> Unique {
+        let at = shape::axis("unique_along", axis, self.rank()).or_raise();
+        self.read_by("unique_along");
+        let n = self.shape()[at];
+        let width: usize =
+            self.shape().iter().enumerate().filter(|(i, _)| *i != at).map(|(_, &n)| n).product();
+        let lines = hidden::with_edge(self, None).movedim(axis, 0).reshape([n, width]);
+        let ordered = apply::op_n(LineOrder, &[&lines]);
+        let order = &ordered[0];
+        let [starts, groups, counts] = groups(&ordered[1].to_vec::<bool>());
+        let inverse = I64.zeros([n]).scatter(0, order, &groups);
+        Unique { values: self.index_select(axis, &order.gather(0, &starts)), inverse, counts }
     }
     /// How often each number is there, from 0 to the largest, and to `least - 1` if that is more, as `I64`.
+    ///
+    /// Composite of [`Tensor::scatter_add`].
     ///
     /// The elements are read at the call. There is no gradient.
     ///
@@ -164,6 +238,8 @@ impl Tensor {
     }
     /// The sum, for each number from 0 to the largest, and to `least - 1` if that is more, of the elements of `weights`
     /// where this tensor has that number.
+    ///
+    /// Composite of [`Tensor::scatter_add`].
     ///
     /// *Gradient:* for `weights`, `g` at the number.
     ///
@@ -197,6 +273,8 @@ impl Tensor {
     }
     /// How many elements lie in each of `bins` equal parts of `low..=high`, as floats of this type; elements outside
     /// do not count.
+    ///
+    /// Composite of a formula and [`Tensor::scatter_add`].
     ///
     /// If `low` and `high` are equal, they are the smallest and the largest element, which are read at the call. There
     /// is no gradient.

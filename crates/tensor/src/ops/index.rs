@@ -176,6 +176,9 @@ impl Op for IndexWrite {
     fn saves(&self, _: u64) -> Saves {
         Saves::inputs([1])
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        if self.add { x[2].shape.numel() as u64 } else { 0 }
+    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let (index, axis) = (cx.input(1), self.axis);
         let erased = || {
@@ -399,6 +402,8 @@ impl Tensor {
         self.lines_written("index_copy", axis, &index, source, false)
     }
     /// The elements at the positions `index` of all elements in row-major order, in the shape of `index`.
+    ///
+    /// Composite of [`Tensor::reshape`] and [`Tensor::index_select`].
     ///
     /// *Gradient:* `g` added up at these positions.
     ///

@@ -68,6 +68,9 @@ impl Op for Dropout {
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         Kernel::Call(call::dropout(self.p, self.key))
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        x[0].shape.numel() as u64
+    }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![apply::op(self.clone(), &[g]).into()]
     }
@@ -134,6 +137,8 @@ impl Tensor {
     }
     /// Uniform numbers in [low, high), of type `F32`; rounding may give `high` itself.
     ///
+    /// Composite of [`DType::rand`] and a formula.
+    ///
     /// ```
     /// use retrograd_tensor::{Rng, Tensor};
     /// let x = Tensor::uniform([100], -2.0, -1.0, &mut Rng::new(1));
@@ -147,6 +152,8 @@ impl Tensor {
         F32.uniform(shape, low, high, rng)
     }
     /// Normal numbers with this mean and standard deviation, of type `F32`.
+    ///
+    /// Composite of [`DType::randn`] and a formula.
     ///
     /// ```
     /// use retrograd_tensor::{Rng, Tensor};
@@ -242,6 +249,8 @@ impl Tensor {
     }
     /// Uniform numbers in [0, 1) of this tensor's shape and type.
     ///
+    /// Composite of [`DType::rand`].
+    ///
     /// # Panics
     /// If this is no float tensor.
     #[track_caller]
@@ -249,6 +258,8 @@ impl Tensor {
         self.dtype().rand(self.shape().clone(), rng)
     }
     /// Standard normal numbers of this tensor's shape and type.
+    ///
+    /// Composite of [`DType::randn`].
     ///
     /// # Panics
     /// If this is no float tensor.
@@ -301,6 +312,8 @@ impl DType {
     }
     /// Uniform numbers in [low, high) of this type; rounding may give `high` itself.
     ///
+    /// Composite of [`DType::rand`] and a formula.
+    ///
     /// # Panics
     /// If this is no float type, or the shape has more elements than memory could hold.
     #[track_caller]
@@ -308,6 +321,8 @@ impl DType {
         draw("uniform", Random::Unit, self, shape.into_shape(), rng).map(|u| u * (high - low) + low)
     }
     /// Normal numbers of this type with this mean and standard deviation.
+    ///
+    /// Composite of [`DType::randn`] and a formula.
     ///
     /// # Panics
     /// If this is no float type, or the shape has more elements than memory could hold.

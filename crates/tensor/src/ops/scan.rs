@@ -1,21 +1,25 @@
 //! Running sums, products and extremes along an axis, and the linear recurrence that their gradients are.
 //!
 //! A line is walked element by element, so the order of arithmetic is the axis's; only lines are spread over
-//! workers. The recurrence `h[k] = a[k] h[k-1] + b[k]` is closed under differentiation, which makes the gradients of
-//! products exact where elements are 0, in every order: nothing is ever divided.
+//! workers. Of a scalar axes 0 and -1 may be named: it counts as a list of one.
+//!
+//! The recurrence `h[k] = a[k] h[k-1] + b[k]` is closed under differentiation, which makes the gradients of products
+//! exact where elements are 0, in every order: nothing is ever divided.
 use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, View, ViewMut, by_dtype, for_chunks};
 use crate::dtype::{BF16, DType, Element, F16, F32, F64, I64};
 use crate::entry::Entry;
-use crate::error::{Error, OrRaise};
-use crate::op::{Batch, Gradient, Kernel, Op, Saves, Spec, Specs};
+use crate::error::Error;
+use crate::op::{Batch, Kernel, Op, Saves, Spec, Specs};
 use crate::ops::reduce::floats;
-use crate::ops::sort::{key, pair, span};
+use crate::ops::sort::{along, pair, span};
 use crate::record::{Context, Cotangents};
-use crate::shape::{self, AxisVec, Shape};
+use crate::shape::{AxisVec, Shape};
 use half::{bf16, f16};
 use smallvec::smallvec;
+
+mod extreme;
 
 /// What a line carries from element to element: a type with room for sums.
 trait Carry: Copy + Send + Sync {
@@ -323,41 +327,6 @@ impl Op for Shift {
     }
 }
 
-/// Where the largest or smallest element so far is: the last of equal ones, and any NaN.
-#[derive(Debug)]
-struct RunningExtreme {
-    largest: bool,
-    axis: usize,
-}
-impl Op for RunningExtreme {
-    fn name(&self) -> &'static str {
-        if self.largest { "cummax" } else { "cummin" }
-    }
-    fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
-        Ok(smallvec![Spec { shape: x[0].shape.clone(), dtype: I64 }])
-    }
-    fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
-        let RunningExtreme { largest, axis } = *self;
-        Kernel::Call(Call::new(self.name(), move |x, out| {
-            by_dtype!(x[0].dtype(), T => {
-                let x = x[0].dense::<T>();
-                groups::<i64>(&mut out[0], axis, 4, |at, inner, part| {
-                    let x = &x[at..at + part.len()];
-                    let here = |i: usize| (key(x[i], largest), i);
-                    let next = |best: (u64, usize), i| if here(i).0 >= best.0 { here(i) } else { best };
-                    walk(part, inner, false, here, next, |best| (best.1 / inner) as i64);
-                });
-            });
-        }))
-    }
-    fn gradient(&self) -> Gradient {
-        Gradient::None("positions are integers")
-    }
-    fn batch(&self, _: &[Spec], lead: &[usize], _: u64) -> Batch {
-        Batch::whole(RunningExtreme { axis: self.axis + lead.len(), ..*self })
-    }
-}
-
 /// Integers as `I64`, which their running sums are.
 #[track_caller]
 fn summable(x: &Tensor) -> Tensor {
@@ -379,8 +348,7 @@ impl Tensor {
     /// If there is no such axis.
     #[track_caller]
     pub fn cumsum(&self, axis: isize) -> Tensor {
-        let axis = shape::axis("cumsum", axis, self.rank()).or_raise();
-        apply::op(Cumulative { running: Running::Sum, axis, reverse: false }, &[&summable(self)])
+        self.running("cumsum", Running::Sum, axis)
     }
     /// The product of each element and all before it along `axis`; of bool and integers as `I64`.
     ///
@@ -395,8 +363,7 @@ impl Tensor {
     /// If there is no such axis.
     #[track_caller]
     pub fn cumprod(&self, axis: isize) -> Tensor {
-        let axis = shape::axis("cumprod", axis, self.rank()).or_raise();
-        apply::op(Cumulative { running: Running::Product, axis, reverse: false }, &[&summable(self)])
+        self.running("cumprod", Running::Product, axis)
     }
     /// log(sum(exp(x))) of each element and all before it along `axis`, without overflow.
     ///
@@ -411,48 +378,13 @@ impl Tensor {
     /// If the elements are not floats or there is no such axis.
     #[track_caller]
     pub fn logcumsumexp(&self, axis: isize) -> Tensor {
-        let axis = shape::axis("logcumsumexp", axis, self.rank()).or_raise();
-        apply::op(Cumulative { running: Running::LogSumExp, axis, reverse: false }, &[self])
+        self.running("logcumsumexp", Running::LogSumExp, axis)
     }
-    /// The largest element so far along `axis`, and where it is: the last of equal ones. From a NaN on, NaN.
-    ///
-    /// *Gradient:* `g` added at the elements that were picked.
-    ///
-    /// ```
-    /// use retrograd_tensor::Tensor;
-    /// let (values, indices) = Tensor::from([1.0f32, 3.0, 2.0, 3.0]).cummax(0);
-    /// assert_eq!(values.to_vec::<f32>(), [1.0, 3.0, 3.0, 3.0]);
-    /// assert_eq!(indices.to_vec::<i64>(), [0, 1, 1, 3]);
-    /// ```
-    ///
-    /// # Panics
-    /// If there is no such axis.
     #[track_caller]
-    pub fn cummax(&self, axis: isize) -> (Tensor, Tensor) {
-        let at = shape::axis("cummax", axis, self.rank()).or_raise();
-        let indices = apply::op(RunningExtreme { largest: true, axis: at }, &[self]);
-        (self.gather(axis, &indices), indices)
+    fn running(&self, name: &'static str, running: Running, axis: isize) -> Tensor {
+        let x = if let Running::LogSumExp = running { self.clone() } else { summable(self) };
+        along(&x, name, axis, |x, axis| apply::op(Cumulative { running, axis, reverse: false }, &[x]))
     }
-    /// The smallest element so far along `axis`, and where it is: the last of equal ones. From a NaN on, NaN.
-    ///
-    /// *Gradient:* `g` added at the elements that were picked.
-    ///
-    /// ```
-    /// use retrograd_tensor::Tensor;
-    /// let (values, indices) = Tensor::from([2.0f32, 3.0, 1.0]).cummin(0);
-    /// assert_eq!(values.to_vec::<f32>(), [2.0, 2.0, 1.0]);
-    /// assert_eq!(indices.to_vec::<i64>(), [0, 0, 2]);
-    /// ```
-    ///
-    /// # Panics
-    /// If there is no such axis.
-    #[track_caller]
-    pub fn cummin(&self, axis: isize) -> (Tensor, Tensor) {
-        let at = shape::axis("cummin", axis, self.rank()).or_raise();
-        let indices = apply::op(RunningExtreme { largest: false, axis: at }, &[self]);
-        (self.gather(axis, &indices), indices)
-    }
-
     #[track_caller]
     fn shifted(&self, axis: usize, back: bool, fill: f64) -> Tensor {
         apply::op(Shift { axis, back, fill }, &[self])

@@ -95,6 +95,9 @@ impl Op for Scatter {
     fn saves(&self, _: u64) -> Saves {
         Saves::inputs([1])
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        if self.add { x[2].shape.numel() as u64 } else { 0 }
+    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let (index, axis) = (cx.input(1), self.axis);
         let erased = || {
@@ -188,6 +191,8 @@ impl Tensor {
     }
     /// [`Tensor::gather`], other axes broadcast: pairs with `argsort` and `argmax_keepdim`. PyTorch's
     /// `take_along_dim`.
+    ///
+    /// Composite of [`Tensor::broadcast_to`] and [`Tensor::gather`].
     ///
     /// ```
     /// use retrograd_tensor::Tensor;

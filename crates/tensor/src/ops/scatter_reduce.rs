@@ -57,6 +57,9 @@ impl Op for ScatterExtreme {
     fn saves(&self, _: u64) -> Saves {
         Saves::inputs([0, 1, 2]).and_output()
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        x[2].shape.numel() as u64
+    }
     /// `g` in equal parts for all that are equal to the result.
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let (x, index, source, o) = (cx.input(0), cx.input(1), cx.input(2), cx.output(0));

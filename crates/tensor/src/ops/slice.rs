@@ -102,6 +102,9 @@ impl Op for Write {
             by_dtype!(dtype, T => write::<T>(&x[0], &x[1], &cuts, add, out[0].data()));
         }))
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        if self.add { x[1].shape.numel() as u64 } else { 0 }
+    }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let kept = || {
             if self.add {
@@ -322,6 +325,8 @@ impl Tensor {
     }
     /// The parts at every position of an axis, which goes: [`Tensor::select`] of each.
     ///
+    /// Composite of [`Tensor::select`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// let rows = Tensor::from([[1.0f32, 2.0], [3.0, 4.0]]).unbind(0);
@@ -377,6 +382,8 @@ impl Tensor {
         out
     }
     /// At most `n` consecutive parts of an axis, of equal size but the last, which may be shorter.
+    ///
+    /// Composite of [`Tensor::split`].
     ///
     /// *Gradient:* of each part, `g` at its place, 0 elsewhere.
     ///

@@ -1,13 +1,14 @@
 //! Order along an axis: where the largest element is, sorting, the first k, medians.
 //!
-//! Every operation here finds positions, which have no gradient; values are gathered from the operand by them. NaN
-//! counts as larger than every number, and 0 as equal to -0, as in PyTorch. Equal elements keep their order.
+//! Every operation here finds positions, which have no gradient; values are gathered from the operand by them. Of a scalar
+//! they take axes 0 and -1: it counts as a list of one. NaN counts as larger than every number, and 0 as equal to -0, as
+//! in PyTorch. Equal elements keep their order.
 use crate::Tensor;
 use crate::apply;
 use crate::call::{Call, View, ViewMut, by_dtype, for_chunks};
 use crate::dtype::{Element, F32, F64, I64};
 use crate::entry::Entry;
-use crate::error::{Error, ErrorKind, OrRaise};
+use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::op::{Batch, Gradient, Kernel, Op, Spec, Specs};
 use crate::ops::reduce::{dropped, kept, nonempty};
 use crate::shape::{self, AxisVec, Shape};
@@ -206,27 +207,45 @@ fn select<P: Ord + Copy>(mut packed: Vec<P>, part: &mut [i64], from: usize, posi
     part.iter_mut().zip(&packed[from..end]).for_each(|(to, &p)| *to = position(p));
 }
 
+/// What `f` makes of `x` along an axis, of the same rank. A scalar counts as a list of one, as in PyTorch.
+#[track_caller]
+pub(super) fn along(
+    x: &Tensor,
+    op: &'static str,
+    axis: isize,
+    f: impl FnOnce(&Tensor, usize) -> Tensor,
+) -> Tensor {
+    if x.rank() == 0 && matches!(axis, 0 | -1) {
+        return f(&x.reshaped(&Shape::from([1])), 0).reshaped(&Shape::scalar());
+    }
+    f(x, shape::axis(op, axis, x.rank()).or_raise())
+}
+
 impl Tensor {
     /// Positions along `axis`, which keeps as many elements as are chosen.
     #[track_caller]
     fn order(&self, name: &'static str, axis: isize, choice: impl FnOnce(usize) -> Choice) -> Tensor {
-        let axis = shape::axis(name, axis, self.rank()).or_raise();
-        apply::op(Order { name, axis, choice: choice(self.shape()[axis]) }, &[self])
+        along(self, name, axis, |x, axis| {
+            apply::op(Order { name, axis, choice: choice(x.shape()[axis]) }, &[x])
+        })
     }
     /// Where the largest or smallest element along `axis` is, which is kept at size 1.
     #[track_caller]
     fn arg(&self, name: &'static str, axis: isize, largest: bool) -> Tensor {
-        let axis = shape::axis(name, axis, self.rank()).or_raise();
-        apply::op(Arg { name, axis, largest }, &[self])
+        along(self, name, axis, |x, axis| apply::op(Arg { name, axis, largest }, &[x]))
     }
     /// The elements at some positions along `axis`, and the positions.
     #[track_caller]
-    fn pick(&self, axis: isize, indices: Tensor) -> (Tensor, Tensor) {
-        (self.gather(axis, &indices), indices)
+    pub(super) fn pick(&self, axis: isize, indices: Tensor) -> (Tensor, Tensor) {
+        let values = if self.rank() == 0 { self.clone() } else { self.gather(axis, &indices) };
+        (values, indices)
     }
-    /// Without `axis`, whose size is 1.
+    /// Without `axis`, whose size is 1; a scalar has none.
     #[track_caller]
     fn without(&self, axis: isize) -> Tensor {
+        if self.rank() == 0 {
+            return self.clone();
+        }
         let axis = shape::axis("squeeze", axis, self.rank()).or_raise();
         self.reshaped(&dropped(self.shape(), &[axis]))
     }
@@ -279,6 +298,8 @@ impl Tensor {
     /// The largest element along `axis`, which disappears, and its position as [`Tensor::argmax`] gives it.
     /// PyTorch's `max(dim)`.
     ///
+    /// Composite of [`Tensor::argmax`] and [`Tensor::gather`].
+    ///
     /// *Gradient:* `g` at that one element; [`Tensor::amax`] shares it among ties.
     ///
     /// ```
@@ -304,6 +325,8 @@ impl Tensor {
     }
     /// The smallest element along `axis`, which disappears, and its position as [`Tensor::argmin`] gives it.
     /// PyTorch's `min(dim)`.
+    ///
+    /// Composite of [`Tensor::argmin`] and [`Tensor::gather`].
     ///
     /// *Gradient:* `g` at that one element; [`Tensor::amin`] shares it among ties.
     ///
@@ -345,6 +368,8 @@ impl Tensor {
     /// The elements along `axis` in order, and their positions. Equal elements keep their order; NaN counts as
     /// larger than every number, so it is last, or first if `descending`.
     ///
+    /// Composite of [`Tensor::argsort`] and [`Tensor::gather`].
+    ///
     /// *Gradient:* `g` put back in the old order.
     ///
     /// ```
@@ -363,6 +388,8 @@ impl Tensor {
     /// The `k` largest or smallest elements along `axis`, in order from there, and their positions. Of equal
     /// elements the first are taken; NaN counts as larger than every number.
     ///
+    /// Composite of [`Tensor::argsort`] and [`Tensor::gather`].
+    ///
     /// *Gradient:* `g` at the elements that were taken.
     ///
     /// ```
@@ -375,10 +402,16 @@ impl Tensor {
     /// If there is no such axis or it has fewer than `k` elements.
     #[track_caller]
     pub fn topk(&self, k: usize, axis: isize, largest: bool) -> (Tensor, Tensor) {
+        if self.rank() == 0 && k == 0 {
+            let detail = "k is too small: 0 of a scalar; k is 1, of a scalar";
+            raise(Error::new("topk", ErrorKind::Index, detail));
+        }
         let indices = self.order("topk", axis, |_| Choice::First { count: k, descending: largest });
         self.pick(axis, indices)
     }
     /// Element number `k` in ascending order along `axis`, which disappears, and its position. `k` counts from 1.
+    ///
+    /// Composite of a search for positions and [`Tensor::gather`].
     ///
     /// *Gradient:* `g` at that element.
     ///
@@ -405,6 +438,8 @@ impl Tensor {
     }
     /// The median along `axis`, which disappears, and its position: of an even number of elements the lower of the
     /// two middle ones; NaN if any is.
+    ///
+    /// Composite of a search for positions and [`Tensor::gather`].
     ///
     /// *Gradient:* `g` at that element.
     ///

@@ -69,6 +69,9 @@ impl Op for Overlap {
             by_dtype!(dtype, T => overlap::<T>(&x[0], windows, n, out[0].data()));
         }))
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        x[0].shape.numel() as u64
+    }
     fn vjp(&self, _: &Context<'_>, g: &Tensor) -> Cotangents {
         smallvec![g.windowed(self.windows).into()]
     }

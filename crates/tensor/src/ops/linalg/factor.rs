@@ -1,6 +1,6 @@
 //! Factorisations: Cholesky, LU, QR.
 use super::solve::{LOWER, UNIT_LOWER, UPPER, triangular};
-use super::{OnMatrix, checked, each, matrices, square, unchecked, with_status};
+use super::{OnMatrix, checked, counted, each, elimination, matrices, square, unchecked, with_status};
 use crate::apply;
 use crate::dtype::{Element, I64};
 use crate::entry::Entry;
@@ -30,6 +30,9 @@ impl Op for Cholesky {
     }
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
         each("cholesky", x, *self)
+    }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        counted(&x[0], |n, _| n * n * n / 3.0)
     }
     fn saves(&self, _: u64) -> Saves {
         Saves::OUTPUT
@@ -85,6 +88,9 @@ impl Op for Lu {
     }
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
         each("lu", x, *self)
+    }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        counted(&x[0], elimination)
     }
     fn saves(&self, _: u64) -> Saves {
         Saves::OUTPUT
@@ -153,6 +159,10 @@ impl Op for Qr {
     }
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
         each("qr", x, *self)
+    }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        // R, and Q from the reflections.
+        counted(&x[0], |m, n| 2.0 * (elimination(m, n) + elimination(m, m.min(n))))
     }
     fn saves(&self, _: u64) -> Saves {
         Saves::OUTPUT
@@ -244,6 +254,8 @@ impl Tensor {
     }
     /// P, L and U with `P L U` = this: a permutation, a unit lower triangular and an upper triangular matrix. Of
     /// rectangular matrices, L has as many columns, and U as many rows, as the smaller size.
+    ///
+    /// Composite of the packed factors, [`Tensor::tril`], [`Tensor::triu`] and [`Tensor::one_hot`].
     ///
     /// *Gradient:* as [`Tensor::lu_factor`]; none of P.
     ///

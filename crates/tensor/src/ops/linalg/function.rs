@@ -245,6 +245,8 @@ impl Tensor {
     }
     /// The logarithm of the absolute value of the determinants; see [`Tensor::slogdet`].
     ///
+    /// Composite of [`Tensor::slogdet`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([[0.0f64, 1.0], [-1.0, 0.0]]).logabsdet().item(), 0.0);
@@ -276,6 +278,8 @@ impl Tensor {
     /// The matrices in the last two axes multiplied by themselves: `n` factors, the identity for 0, those of the inverse
     /// for negative `n`.
     ///
+    /// Composite of [`Tensor::matmul`] and [`Tensor::inv`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// let x = Tensor::from([[1.0f64, 1.0], [0.0, 1.0]]);
@@ -304,6 +308,8 @@ impl Tensor {
         product.unwrap_or_else(|| identity(self).broadcast_to(self.shape()))
     }
     /// The sums of the diagonals of the matrices in the last two axes.
+    ///
+    /// Composite of [`Tensor::diagonal`] and [`Tensor::sum`].
     ///
     /// Any type; integers as `I64`. *Gradient:* `g` on the diagonal.
     ///

@@ -1,6 +1,6 @@
 //! Linear algebra of the matrices in the last two axes, whatever leading axes there are.
 //!
-//! Six factorisations run outside this crate (`retrograd_linalg`); the rest is made of them and of products. A record
+//! Seven factorisations run outside this crate (`retrograd_linalg`); the rest is made of them and of products. A record
 //! takes one cotangent, so a factorisation with several factors has them packed in one tensor, of which they are
 //! views. Beside it stands, for each matrix, what became of it: `try_inv` and its kin give an error that names the
 //! first matrix without a result, `inv` panics with it. Rules take what there is: a gradient that does not exist is
@@ -17,6 +17,7 @@ use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 
 pub(crate) mod factor;
+pub(crate) mod full;
 pub(crate) mod function;
 pub(crate) mod norm;
 pub(crate) mod solve;
@@ -95,6 +96,17 @@ fn batch<T: Element + Real>(x: &[View<'_>], out: &mut [ViewMut<'_>], f: impl OnM
         let code = if finite(i) { f64::from(u8::from(failed)) * FAILED } else { NOT_FINITE };
         *status = T::from_f64(code);
     }
+}
+/// Floating-point operations of a batch of matrices `x`, by what the textbooks count for one of them, `[m, n]`.
+fn counted(x: &Spec, one: impl Fn(f64, f64) -> f64) -> u64 {
+    let [ref lead @ .., m, n] = x.shape[..] else { return 0 };
+    (lead.iter().product::<usize>() as f64 * one(m as f64, n as f64)).round() as u64
+}
+/// What elimination takes, and reflections twice: a product and a sum for each element that is right of and below a
+/// pivot, or in its column.
+fn elimination(m: f64, n: f64) -> f64 {
+    let k = m.min(n);
+    2.0 * m * n * k - (m + n) * k * k + 2.0 / 3.0 * k * k * k
 }
 /// The result without a look at what became of it.
 fn unchecked(out: Outputs) -> Tensor {

@@ -28,6 +28,8 @@ pub enum MatrixNorm {
 impl Tensor {
     /// The norms of the matrices in the last two axes.
     ///
+    /// Composite of [`Tensor::vector_norm`], of [`Tensor::svdvals`] or of sums, and of an extreme.
+    ///
     /// `F32` and `F64`. *Gradient:* that of its formula, ties sharing; with equal singular values that of one choice of
     /// vectors, and 0 for the Frobenius norm of zeros.
     ///
@@ -58,6 +60,8 @@ impl Tensor {
     /// The condition numbers of the matrices in the last two axes: the norm of each times that of its inverse, infinite
     /// for singular matrices. Of rectangular ones there are those by singular values, [`MatrixNorm::Two`] and its
     /// inverse, [`MatrixNorm::LeastTwo`].
+    ///
+    /// Composite of [`Tensor::inv`] and [`Tensor::matrix_norm`], or of [`Tensor::svdvals`].
     ///
     /// ```
     /// use retrograd_tensor::{MatrixNorm, Tensor};

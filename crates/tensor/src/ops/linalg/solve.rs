@@ -1,6 +1,6 @@
 //! Linear systems and inverses.
 use super::factor::{Lu, parts};
-use super::{FAILED, OnMatrix, checked, each, identity, over, square, unchecked, with_status};
+use super::{FAILED, OnMatrix, checked, counted, each, identity, over, square, unchecked, with_status};
 use crate::Tensor;
 use crate::apply;
 use crate::dtype::Element;
@@ -65,6 +65,9 @@ impl Op for Triangular {
     }
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
         each("solve_triangular", x, *self)
+    }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        counted(&x[1], |n, k| n * n * k)
     }
     fn saves(&self, tracked: u64) -> Saves {
         let saves = Saves::inputs([0]);
@@ -275,6 +278,8 @@ impl Tensor {
     }
     /// The solutions x of `L Lᵀ x = b`, where this is the factor L of [`Tensor::cholesky`]; shapes as [`Tensor::solve`].
     ///
+    /// Composite of [`Tensor::solve_triangular`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// let a = Tensor::from([[4.0f64, 2.0], [2.0, 5.0]]);
@@ -289,6 +294,8 @@ impl Tensor {
         uncolumned(triangular(&l, &triangular(&l, &b, LOWER), LOWER.transpose()), vectors)
     }
     /// The inverse of `L Lᵀ`, where this is the factor L of [`Tensor::cholesky`].
+    ///
+    /// Composite of [`Tensor::solve_triangular`] and [`Tensor::matmul`].
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
@@ -306,6 +313,8 @@ impl Tensor {
     }
     /// The solutions x of `A x = b`, where this and `order` are what [`Tensor::lu_factor`] gave for A; shapes as
     /// [`Tensor::solve`].
+    ///
+    /// Composite of [`Tensor::gather`] and [`Tensor::solve_triangular`].
     ///
     /// A singular A gives infinities or NaN. *Gradient:* reaches both `b` and the factors.
     ///

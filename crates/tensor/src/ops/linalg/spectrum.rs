@@ -1,13 +1,14 @@
 //! Singular values and eigenvalues, and what is made of them: pseudoinverses, least squares, ranks.
-use super::{OnMatrix, checked, differences, each, gated, matrices, square, unchecked, with_status};
+use super::{OnMatrix, checked, counted, differences, each, gated, matrices, square, unchecked, with_status};
 use crate::dtype::{DType, Element, F32, I64};
 use crate::entry::Entry;
 use crate::error::{Error, OrRaise};
 use crate::op::{Batch, Kernel, Op, Outputs, Saves, Spec, Specs};
 use crate::record::{Context, Cotangents};
-use crate::{Tensor, apply};
+use crate::{Tensor, apply, hidden};
 use retrograd_linalg::Real;
 use smallvec::smallvec;
+use std::panic::Location;
 
 /// The distance from 1 to the next number.
 pub(super) fn epsilon(dtype: DType) -> f64 {
@@ -52,6 +53,13 @@ impl Op for Svd {
     }
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
         each("svd", x, *self)
+    }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        // Golub and Van Loan, *Matrix computations*: R first, then its values and vectors.
+        counted(&x[0], |m, n| {
+            let (long, k) = (m.max(n), m.min(n));
+            6.0 * long * k * k + 20.0 * k * k * k
+        })
     }
     fn saves(&self, _: u64) -> Saves {
         Saves::OUTPUT
@@ -113,6 +121,9 @@ impl Op for Eigh {
     fn kernel(&self, x: &[Spec], _: &[Spec]) -> Kernel {
         each("eigh", x, *self)
     }
+    fn flops(&self, x: &[Spec], _: &[Spec]) -> u64 {
+        counted(&x[0], |n, _| 9.0 * n * n * n)
+    }
     fn saves(&self, _: u64) -> Saves {
         Saves::OUTPUT
     }
@@ -135,11 +146,18 @@ fn eigen(name: &'static str, x: &Tensor) -> Result<(Tensor, Tensor), Error> {
     Ok((packed.select(-2, 0), packed.narrow(-2, 1, n)))
 }
 
-/// Pseudoinverses: singular values of at most `rtol` times the largest count as 0.
+/// Pseudoinverses, and ranks: singular values of at most `rtol` times the largest count as 0.
 #[derive(Clone, Copy, Debug)]
 struct Pinv {
     name: &'static str,
     rtol: f64,
+}
+/// The pseudoinverses of the operands of an operation, what became of them, and their ranks.
+#[track_caller]
+pub(super) fn inverted(name: &'static str, x: &Tensor, rtol: Option<f64>) -> Result<(Tensor, Tensor), Error> {
+    let out = apply::op_n(Pinv { name, rtol: bar(name, x, rtol) }, &[x]);
+    let rank = hidden::cut(&out[2], name, "a rank is an integer", Location::caller()).cast(I64);
+    Ok((checked(name, out, STUCK[0], STUCK[1])?, rank))
 }
 impl Op for Pinv {
     fn name(&self) -> &'static str {
@@ -147,7 +165,9 @@ impl Op for Pinv {
     }
     fn infer(&self, x: &[Spec]) -> Result<Specs, Error> {
         let (lead, m, n) = matrices(self.name, &x[0])?;
-        Ok(with_status(&lead, &[n, m], x[0].dtype))
+        let mut specs = with_status(&lead, &[n, m], x[0].dtype);
+        specs.push(Spec::new(lead, x[0].dtype)); // a float, or it would cut the record
+        Ok(specs)
     }
     fn kernel(&self, _: &[Spec], _: &[Spec]) -> Kernel {
         let Pinv { name, rtol } = *self;
@@ -155,9 +175,10 @@ impl Op for Pinv {
             let (_, m, n) = matrices(name, &x[0].spec()).or_raise();
             let out = Svd::of(name, &x[0]);
             let (u, s, v) = Svd::split(&out[0], m, n);
-            let inverse = counted(&s, rtol).where_(s.reciprocal(), 0.0);
+            let counts = above(&s, rtol);
+            let inverse = counts.where_(s.reciprocal(), 0.0);
             let result = (v * inverse.unsqueeze(-2)).matmul(u.mt());
-            smallvec![result, out[1].clone()]
+            smallvec![result, out[1].clone(), counts.cast(x[0].dtype()).sum(-1)]
         }))
     }
     fn saves(&self, _: u64) -> Saves {
@@ -179,7 +200,7 @@ impl Op for Pinv {
 }
 /// Which singular values do not count as 0.
 #[track_caller]
-fn counted(s: &Tensor, rtol: f64) -> Tensor {
+fn above(s: &Tensor, rtol: f64) -> Tensor {
     if s.shape()[s.rank() - 1] == 0 {
         return s.gt(0.0);
     }
@@ -194,7 +215,8 @@ fn bar(op: &'static str, x: &Tensor, rtol: Option<f64>) -> f64 {
 
 impl Tensor {
     /// U, singular values from the largest, and Vᵀ with `U diag(s) Vᵀ` = this: for matrices `[m, n]`, `[m, k]`, `[k]`
-    /// and `[k, n]` with `k` the smaller size. PyTorch's `svd` with `full_matrices=False`.
+    /// and `[k, n]` with `k` the smaller size. PyTorch's `svd` with `full_matrices=False`;
+    /// with `True` it is [`Tensor::svd_full`].
     ///
     /// `F32` and `F64`. Vectors are determined up to rotations among those of equal values, and up to signs: the largest
     /// element of each column of U is positive here, and any in PyTorch. *Gradient:* exact for what does not depend on that choice. Where it does, with equal singular values, or with 0 among them
@@ -318,13 +340,13 @@ impl Tensor {
     /// If there are fewer than two axes, a matrix is not finite, or the elements are of another type.
     #[track_caller]
     pub fn pinv(&self, rtol: Option<f64>) -> Tensor {
-        let rtol = bar("pinv", self, rtol);
-        let out = apply::op_n(Pinv { name: "pinv", rtol }, &[self]);
-        checked("pinv", out, STUCK[0], STUCK[1]).or_raise()
+        inverted("pinv", self, rtol).or_raise().0
     }
     /// The x of least norm among those with the least `|self x - b|`: for matrices `[.., m, n]`, right sides
     /// `[.., m, k]`, or one of shape `[m]`. Any rank; leading axes broadcast. `rtol` as [`Tensor::pinv`], of which this
-    /// is the product with `b`.
+    /// is the product with `b`. What is left of `b`, and ranks: [`Tensor::lstsq_full`].
+    ///
+    /// Composite of [`Tensor::pinv`] and [`Tensor::matmul`].
     ///
     /// *Gradient:* exact where the rank does not change.
     ///
@@ -355,11 +377,11 @@ impl Tensor {
     /// If the shapes or types do not fit.
     #[track_caller]
     pub fn try_lstsq(&self, b: &Tensor, rtol: Option<f64>) -> Result<Tensor, Error> {
-        let rtol = bar("lstsq", self, rtol);
-        let out = apply::op_n(Pinv { name: "lstsq", rtol }, &[self]);
-        Ok(checked("lstsq", out, STUCK[0], STUCK[1])?.matmul(b))
+        Ok(inverted("lstsq", self, rtol)?.0.matmul(b))
     }
     /// How many singular values are above `rtol` times the largest, as `I64`; `None` as for [`Tensor::pinv`].
+    ///
+    /// Composite of [`Tensor::svdvals`] and a comparison.
     ///
     /// There is no gradient.
     ///
@@ -375,7 +397,7 @@ impl Tensor {
         let rtol = bar("matrix_rank", self, rtol);
         let (_, m, n) = matrices("matrix_rank", &self.spec()).or_raise();
         let packed = checked("matrix_rank", Svd::of("matrix_rank", self), STUCK[0], STUCK[1]).or_raise();
-        counted(&Svd::split(&packed, m, n).1, rtol).cast(I64).sum(-1)
+        above(&Svd::split(&packed, m, n).1, rtol).cast(I64).sum(-1)
     }
 }
 
