@@ -253,6 +253,8 @@ impl Tensor {
     /// The first half along `axis`, each element times the sigmoid of its counterpart in the second: the gated linear
     /// unit.
     ///
+    /// Composite of [`Tensor::narrow`], [`Tensor::sigmoid`] and a product.
+    ///
     /// *Gradient:* g s for the first half, g a s (1 - s) for the second, s being the sigmoid.
     ///
     /// ```

@@ -45,6 +45,8 @@ impl Tensor {
     }
     /// The same elements as `other`'s type; see [`Tensor::cast`].
     ///
+    /// Composite of [`Tensor::cast`].
+    ///
     /// ```
     /// use retrograd_tensor::{F64, Tensor};
     /// assert_eq!(Tensor::from([1i64]).cast_as(&F64.zeros(())).dtype(), F64);

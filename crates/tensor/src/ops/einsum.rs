@@ -223,6 +223,8 @@ fn twice(labels: &[Label]) -> Option<(usize, usize)> {
 impl Tensor {
     /// The sum of products that an equation in index notation describes, as in `"bij,bjk->bik"`.
     ///
+    /// Composite of [`Tensor::permute`], products and [`Tensor::sum`].
+    ///
     /// Every operand has a term, every axis a letter. Axes with one letter run together; the result has the letters
     /// after the arrow and is summed over all others. A letter twice in a term takes the diagonal. `...` stands for
     /// any further axes, which broadcast; sizes of 1 broadcast under a letter too. Without an arrow the result has

@@ -11,6 +11,8 @@ use crate::shape;
 impl Tensor {
     /// The distances of order `p` between the rows of two matrices, `[.., n, d]` and `[.., m, d]`, as `[.., n, m]`.
     ///
+    /// Composite of differences and [`Tensor::vector_norm`].
+    ///
     /// Leading axes are broadcast. From differences, never by way of products of the matrices, so that small distances
     /// are exact. *Gradient:* that of [`Tensor::vector_norm`], 0 where two rows are equal.
     ///
@@ -34,6 +36,8 @@ impl Tensor {
     }
     /// This tensor with each part along `axis` whose norm of order `p` is above `max` scaled down to it.
     ///
+    /// Composite of [`Tensor::vector_norm`] and a formula.
+    ///
     /// *Gradient:* that of the scaled part; `g` for the others.
     ///
     /// ```
@@ -56,6 +60,8 @@ impl Tensor {
         rounded(scaled, self.dtype())
     }
     /// The vector product of vectors of three elements along `axis`; the two are broadcast.
+    ///
+    /// Composite of [`Tensor::roll`] and products.
     ///
     /// *Gradient:* y × g and g × x.
     ///
@@ -81,6 +87,8 @@ impl Tensor {
     }
     /// The differences of neighbours along `axis`, `n` times over; whether they differ, of bool.
     ///
+    /// Composite of [`Tensor::narrow`] and differences.
+    ///
     /// *Gradient:* the differences of `g`, the other way round.
     ///
     /// ```
@@ -105,6 +113,8 @@ impl Tensor {
     /// The integral along `axis` of what these elements are samples of, `dx` apart, by the trapezoidal rule; the axis
     /// disappears.
     ///
+    /// Composite of [`Tensor::narrow`], a formula and [`Tensor::sum`].
+    ///
     /// *Gradient:* g dx, and half of it at the ends.
     ///
     /// ```
@@ -119,6 +129,8 @@ impl Tensor {
         self.middles("trapezoid", axis).sum(axis) * dx
     }
     /// [`Tensor::trapezoid`] of samples at the points `x`: a list for the axis, or of this shape.
+    ///
+    /// Composite of [`Tensor::diff`], [`Tensor::narrow`], a formula and [`Tensor::sum`].
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
@@ -151,6 +163,8 @@ impl Tensor {
         (part(0) + part(usize::from(len > 0))) * 0.5
     }
     /// The powers of each element from `n - 1` down to 0, or up from 0 if `increasing`, along a new last axis.
+    ///
+    /// Composite of [`Tensor::cumprod`] and [`Tensor::flip`].
     ///
     /// *Gradient:* exact where elements are 0.
     ///

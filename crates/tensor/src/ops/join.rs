@@ -122,6 +122,8 @@ fn join(x: &[&Tensor], axis: usize) -> Tensor {
 }
 /// The tensors, all of one shape, along a new axis.
 ///
+/// Composite of [`Tensor::unsqueeze`] and [`cat`].
+///
 /// *Gradient:* for each tensor its part of `g`.
 ///
 /// ```
@@ -164,6 +166,8 @@ pub fn where_(condition: &Tensor, a: impl Into<Operand>, b: impl Into<Operand>) 
 }
 /// The coordinates of a grid: each list repeated along the axes of the others, without copying (PyTorch's `ij`
 /// indexing).
+///
+/// Composite of [`Tensor::reshape`] and [`Tensor::broadcast_to`].
 ///
 /// ```
 /// use retrograd_tensor::{Tensor, meshgrid};
@@ -235,6 +239,8 @@ impl Tensor {
     }
     /// [`stack`], as PyTorch's `torch.stack`.
     ///
+    /// Composite of [`Tensor::unsqueeze`] and [`cat`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// let x = Tensor::from([1.0f32, 2.0]);
@@ -248,6 +254,8 @@ impl Tensor {
         stack(tensors, axis)
     }
     /// This tensor several times along each axis; further counts in front make new leading axes.
+    ///
+    /// Composite of [`Tensor::reshape`] and [`Tensor::broadcast_to`].
     ///
     /// *Gradient:* the sum of `g` over the copies.
     ///
@@ -284,6 +292,8 @@ impl Tensor {
     }
     /// [`Tensor::repeat`], where axes without a count, the leading ones, are taken once.
     ///
+    /// Composite of [`Tensor::repeat`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::zeros([2, 3]).tile(2).shape(), [2, 6]);
@@ -298,6 +308,8 @@ impl Tensor {
         self.repeat(std::iter::repeat_n(1, missing).chain(counts.iter().copied()).collect::<Shape>())
     }
     /// Each part along an axis `n` times in a row.
+    ///
+    /// Composite of [`Tensor::reshape`] and [`Tensor::broadcast_to`].
     ///
     /// *Gradient:* the sum of `g` over the copies.
     ///

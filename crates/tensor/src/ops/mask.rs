@@ -27,6 +27,8 @@ fn true_positions(op: &'static str, mask: &Tensor) -> Tensor {
 impl Tensor {
     /// This tensor with `value` wherever the bool tensor `mask` holds; `mask` is broadcast.
     ///
+    /// Composite of [`Tensor::where_`].
+    ///
     /// *Gradient:* `g` where the mask does not hold; for a `value` that is a tensor, the sum of `g` where it does.
     ///
     /// ```
@@ -49,6 +51,8 @@ impl Tensor {
     }
     /// The elements where the bool tensor `mask` holds, in row-major order, as a list; the two are broadcast.
     ///
+    /// Composite of [`Tensor::reshape`] and [`Tensor::index_select`].
+    ///
     /// The mask is read at the call, since the shape of the result depends on it. *Gradient:* `g` at these
     /// elements, 0 elsewhere.
     ///
@@ -69,6 +73,8 @@ impl Tensor {
     }
     /// This tensor with the elements of `source`, in row-major order, one after the other where the bool tensor
     /// `mask` holds; `mask` is broadcast.
+    ///
+    /// Composite of [`Tensor::reshape`] and [`Tensor::index_copy`].
     ///
     /// *Gradient:* `g` where the mask does not hold; for the elements of `source` that were used, `g` where they
     /// went.

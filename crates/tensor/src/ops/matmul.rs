@@ -255,6 +255,8 @@ impl Tensor {
     }
     /// `x wᵀ + b`: this tensor's last axis mapped by a weight `[out, in]`, with a bias `[out]` if there is one.
     ///
+    /// Composite of [`Tensor::matmul`] and a sum.
+    ///
     /// *Gradient:* `g w`, `gᵀ x` and `g`, the last two summed over all axes before the last.
     ///
     /// ```
@@ -274,6 +276,8 @@ impl Tensor {
     }
     /// `beta * self + alpha * (a b)` for matrices `a` and `b`; this tensor is broadcast to the product's shape.
     ///
+    /// Composite of [`Tensor::matmul`] and a sum.
+    ///
     /// With `beta == 0` this tensor does not count at all, not even its NaN.
     ///
     /// ```
@@ -291,6 +295,8 @@ impl Tensor {
         map::named("addmm", [self.into(), product.into()], |x| x[0] * beta + x[1] * alpha)
     }
     /// All products of an element of this vector (rows) and one of `other` (columns).
+    ///
+    /// Composite of [`Tensor::reshape`] and a product.
     ///
     /// *Gradient:* that of an elementwise product, summed.
     ///
@@ -317,6 +323,8 @@ impl Tensor {
     /// The Kronecker product: each element of this tensor times the whole of `other`, as blocks. Missing leading
     /// axes count as 1.
     ///
+    /// Composite of [`Tensor::reshape`] and a product.
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// let y = Tensor::from([1.0f32, 2.0]).kron(&Tensor::from([1.0f32, 10.0]));
@@ -340,6 +348,8 @@ impl Tensor {
     }
     /// The sum of products over pairs of axes: `axes[i]` of this tensor runs with `other_axes[i]` of the other. The
     /// result has the other axes of this tensor, then those of `other`.
+    ///
+    /// Composite of [`Tensor::permute`], [`Tensor::reshape`] and [`Tensor::matmul`].
     ///
     /// ```
     /// use retrograd_tensor::Tensor;

@@ -43,6 +43,8 @@ impl Tensor {
     /// The patches of `[.., C, spatial axes]` as columns, `[.., C * positions of a patch, patches]`; PyTorch's
     /// `nn.functional.unfold`, over any number of axes.
     ///
+    /// Composite of [`Tensor::pad`], [`Tensor::unfold`] and [`Tensor::permute`].
+    ///
     /// *Gradient:* [`Tensor::col2im`] of `g`.
     ///
     /// ```
@@ -77,6 +79,8 @@ impl Tensor {
     }
     /// The columns that [`Tensor::im2col`] makes, added up at their places in spatial axes of `sizes`; PyTorch's
     /// `nn.functional.fold`, over any number of axes.
+    ///
+    /// Composite of [`Tensor::permute`], sums of overlapping windows and [`Tensor::narrow`].
     ///
     /// *Gradient:* [`Tensor::im2col`] of `g`.
     ///
@@ -130,6 +134,8 @@ impl Tensor {
     /// `[.., C r^N, spatial axes]` as `[.., C, r times each spatial axis]`: each element of a group of channels gets a
     /// place of its own in space.
     ///
+    /// Composite of [`Tensor::reshape`] and [`Tensor::permute`].
+    ///
     /// *Gradient:* [`Tensor::pixel_unshuffle`] of `g`.
     ///
     /// ```
@@ -158,6 +164,8 @@ impl Tensor {
     }
     /// The inverse of [`Tensor::pixel_shuffle`].
     ///
+    /// Composite of [`Tensor::reshape`] and [`Tensor::permute`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// let x = Tensor::from([[[1.0f32, 2.0], [3.0, 4.0]]]);
@@ -182,6 +190,8 @@ impl Tensor {
         self.reshaped(&apart).permuted(&order).reshaped(&to)
     }
     /// Axis 1 in another order: the first channel of each of `groups`, then the second of each, and so on.
+    ///
+    /// Composite of [`Tensor::reshape`] and [`Tensor::permute`].
     ///
     /// ```
     /// use retrograd_tensor::Tensor;

@@ -158,6 +158,8 @@ fn line_starts(windows: &[Windows], sizes: &[usize], at: usize, starts: &mut Vec
 impl Tensor {
     /// The largest element of each window over the last `N` axes; PyTorch's `max_pool1d` to `max_pool3d`.
     ///
+    /// Composite of a search for positions and [`Tensor::gather`].
+    ///
     /// A NaN counts as larger than every number. *Gradient:* `g` added at the largest element, the first of equal ones.
     ///
     /// ```
@@ -177,6 +179,8 @@ impl Tensor {
     }
     /// [`Tensor::max_pool`], and for each window the position of its largest element, counted in row-major order over
     /// the last `N` axes: what [`Tensor::max_unpool`] takes.
+    ///
+    /// Composite of a search for positions and [`Tensor::gather`].
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
@@ -198,6 +202,8 @@ impl Tensor {
     /// The largest element of each of `sizes` parts of the last `N` axes, as [`Tensor::adaptive_avg_pool`] makes them;
     /// PyTorch's `adaptive_max_pool1d` to `adaptive_max_pool3d`.
     ///
+    /// Composite of a search for positions and [`Tensor::gather`].
+    ///
     /// *Gradient:* as [`Tensor::max_pool`].
     ///
     /// ```
@@ -212,6 +218,8 @@ impl Tensor {
         self.adaptive_max_pool_indices(sizes).0
     }
     /// [`Tensor::adaptive_max_pool`], and the positions as [`Tensor::max_pool_indices`] gives them.
+    ///
+    /// Composite of a search for positions and [`Tensor::gather`].
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
@@ -249,6 +257,8 @@ impl Tensor {
     }
     /// Zeros with these elements at the positions `indices`, which [`Tensor::max_pool_indices`] gave, of last axes of
     /// `sizes`: PyTorch's `max_unpool1d` to `max_unpool3d`.
+    ///
+    /// Composite of [`Tensor::scatter`].
     ///
     /// Of several elements with one position the last stays. *Gradient:* `g` at these positions, 0 for elements that
     /// were written over.

@@ -28,6 +28,8 @@ impl Tensor {
     /// The quantiles `q`, numbers from 0 to 1, along `axis`, which disappears, along a new first axis; NaN for a line
     /// that has one.
     ///
+    /// Composite of [`Tensor::sort`], [`Tensor::gather`] and a formula.
+    ///
     /// *Gradient:* `g` at the elements that the quantile lies between, by their share.
     ///
     /// ```
@@ -43,6 +45,8 @@ impl Tensor {
         self.quantiles("quantile", q, axis, between, false)
     }
     /// [`Tensor::quantile`] of the elements that are not NaN; NaN for a line that has no other.
+    ///
+    /// Composite of [`Tensor::sort`], [`Tensor::gather`] and a formula.
     ///
     /// ```
     /// use retrograd_tensor::{Quantile, Tensor};

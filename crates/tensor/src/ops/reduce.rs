@@ -339,6 +339,8 @@ impl Tensor {
     }
     /// How many elements over `axes` are other than 0, as `I64`.
     ///
+    /// Composite of [`Tensor::cast`] and [`Tensor::sum`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([[0.0f32, 5.0], [3.0, 4.0]]).count_nonzero(1).to_vec::<i64>(), [1, 2]);

@@ -283,6 +283,8 @@ impl Tensor {
     /// The norm of order `p` of each window, (sum of x^p)^(1/p), over the last `N` axes; PyTorch's `lp_pool1d` to
     /// `lp_pool3d`. Windows that end behind the axis count as if they went on as they are.
     ///
+    /// Composite of powers and [`Tensor::avg_pool`].
+    ///
     /// *Gradient:* g x^(p-1) / y^(p-1), y the output; 0 where that is 0.
     ///
     /// ```

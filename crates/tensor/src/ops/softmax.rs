@@ -157,6 +157,8 @@ impl Tensor {
     }
     /// [`Tensor::softmax`] of the negative: the smallest element has the largest share.
     ///
+    /// Composite of negation and [`Tensor::softmax`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([5.0f32, 1e4]).softmin(0).to_vec::<f32>(), [1.0, 0.0]);

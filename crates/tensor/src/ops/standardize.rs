@@ -112,6 +112,8 @@ impl Tensor {
     }
     /// This tensor divided by its norm of order `p` along `axis`, or by `eps` where that is larger.
     ///
+    /// Composite of [`Tensor::vector_norm`] and a quotient.
+    ///
     /// *Gradient:* that of the quotient; where the norm is below `eps`, g / eps.
     ///
     /// ```
@@ -130,6 +132,8 @@ impl Tensor {
     }
     /// The cosine of the angle between the vectors along `axis` of two tensors, which are broadcast; norms below
     /// `eps` count as `eps`.
+    ///
+    /// Composite of [`Tensor::normalize`], a product and [`Tensor::sum`].
     ///
     /// *Gradient:* that of the quotient; 0 for the norm of a vector that is 0, or shorter than `eps` (PyTorch: as if
     /// it were not bounded).

@@ -171,6 +171,8 @@ impl Tensor {
     }
     /// Standard deviation over `axes`, which disappear: the root of [`Tensor::var`].
     ///
+    /// Composite of [`Tensor::var`] and a square root.
+    ///
     /// *Gradient:* g (x - mean) / (std (n - correction)), 0 where std is 0.
     ///
     /// ```
@@ -200,6 +202,8 @@ impl Tensor {
     }
 
     /// The norm of order `ord` of the vectors along `axes`: (sum of |x|^ord)^(1/ord).
+    ///
+    /// Composite of powers and [`Tensor::sum`].
     ///
     /// Order infinity is the largest magnitude, -infinity the smallest, 0 the number of elements other than 0. All
     /// of `axes` together make one vector, flattened. PyTorch's `linalg.vector_norm`.

@@ -111,6 +111,8 @@ impl Tensor {
     /// The lower triangles of matrices, the last two axes: elements of column `j` and row `i` where `j <= i + k`,
     /// 0 elsewhere.
     ///
+    /// Composite of a comparison and [`Tensor::where_`].
+    ///
     /// *Gradient:* the same triangle of `g`.
     ///
     /// ```
@@ -128,6 +130,8 @@ impl Tensor {
     }
     /// The upper triangles of matrices, the last two axes: elements of column `j` and row `i` where `j >= i + k`,
     /// 0 elsewhere.
+    ///
+    /// Composite of a comparison and [`Tensor::where_`].
     ///
     /// *Gradient:* the same triangle of `g`.
     ///
@@ -206,6 +210,8 @@ impl Tensor {
     }
     /// The main diagonal of a matrix, or the matrix that has this list on its diagonal.
     ///
+    /// Composite of [`Tensor::diagonal`], or of [`Tensor::diag_embed`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([1.0f32, 2.0]).diag().diag().to_vec::<f32>(), [1.0, 2.0]);
@@ -225,6 +231,8 @@ impl Tensor {
         }
     }
     /// For each position a row of `n` zeros with a 1 at that place, along a new last axis, as `I64`.
+    ///
+    /// Composite of a comparison and [`Tensor::cast`].
     ///
     /// There is no gradient.
     ///

@@ -140,6 +140,8 @@ impl Tensor {
     }
     /// [`Tensor::reshape`] under PyTorch's other name; here too a copy is made where strides demand one.
     ///
+    /// Composite of [`Tensor::reshape`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::zeros([2, 6]).view([-1]).shape(), [12]);
@@ -152,6 +154,8 @@ impl Tensor {
         self.reshape(dims)
     }
     /// Axes `start` to `end`, the last included, as one.
+    ///
+    /// Composite of [`Tensor::reshape`].
     ///
     /// *Gradient:* `g` reshaped back. A scalar becomes one element along one axis.
     ///
@@ -182,6 +186,8 @@ impl Tensor {
     }
     /// One axis as several, of these sizes; one may be -1.
     ///
+    /// Composite of [`Tensor::reshape`].
+    ///
     /// *Gradient:* `g` reshaped back.
     ///
     /// ```
@@ -201,6 +207,8 @@ impl Tensor {
     }
     /// Without the axes of `axes` that have size 1; others stay. `..` means all of them.
     ///
+    /// Composite of [`Tensor::reshape`].
+    ///
     /// *Gradient:* `g` reshaped back.
     ///
     /// ```
@@ -219,6 +227,8 @@ impl Tensor {
     }
     /// Without any axis of size 1: [`Tensor::squeeze`] of `..`.
     ///
+    /// Composite of [`Tensor::reshape`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::zeros([1, 3, 1]).squeeze_all().shape(), [3]);
@@ -228,6 +238,8 @@ impl Tensor {
         self.squeeze(..)
     }
     /// With a new axis of size 1 before axis `axis`, or last if `axis` is the rank or -1.
+    ///
+    /// Composite of [`Tensor::reshape`].
     ///
     /// *Gradient:* `g` reshaped back.
     ///
@@ -262,6 +274,8 @@ impl Tensor {
         if *self.shape() == to { self.clone() } else { apply::op(Expand { to }, &[self]) }
     }
     /// [`Tensor::broadcast_to`], where -1 stands for the size that an axis has.
+    ///
+    /// Composite of [`Tensor::broadcast_to`].
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
@@ -312,6 +326,8 @@ impl Tensor {
     }
     /// Two axes exchanged, without copying.
     ///
+    /// Composite of [`Tensor::permute`].
+    ///
     /// *Gradient:* `g` transposed back.
     ///
     /// ```
@@ -331,6 +347,8 @@ impl Tensor {
     }
     /// [`Tensor::transpose`] under NumPy's name.
     ///
+    /// Composite of [`Tensor::permute`].
+    ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::zeros([2, 3, 4]).swapaxes(0, 1).shape(), [3, 2, 4]);
@@ -343,6 +361,8 @@ impl Tensor {
         self.transpose(a, b)
     }
     /// The transpose of a matrix, without copying; vectors and scalars are left as they are.
+    ///
+    /// Composite of [`Tensor::permute`].
     ///
     /// *Gradient:* `g` transposed.
     ///
@@ -368,6 +388,8 @@ impl Tensor {
     }
     /// The last two axes exchanged, without copying: the transpose of every matrix of a batch. PyTorch's `mT`.
     ///
+    /// Composite of [`Tensor::permute`].
+    ///
     /// *Gradient:* `g` transposed.
     ///
     /// ```
@@ -386,6 +408,8 @@ impl Tensor {
         self.transpose(-2, -1)
     }
     /// Axes `from` moved to the places `to`, one or a list of each; the others keep their order. No copy.
+    ///
+    /// Composite of [`Tensor::permute`].
     ///
     /// *Gradient:* `g` moved back.
     ///

@@ -74,6 +74,8 @@ impl Tensor {
     /// [`Tensor::fft`] of a Hermitian row, of which this has the first `n / 2 + 1` elements: real, `n` long, by default 2
     /// less than twice the length of `axis`.
     ///
+    /// Composite of [`Tensor::irfft`] and a conjugation.
+    ///
     /// ```
     /// use retrograd_tensor::{FftNorm, Tensor};
     /// let y = Tensor::from([[4.0f64, 0.0], [2.0, 0.0]]);
@@ -87,6 +89,8 @@ impl Tensor {
         from_half("hfft", &conjugate(self), n.as_ref().map(std::slice::from_ref), axis, norm, false)
     }
     /// The inverse of [`Tensor::hfft`].
+    ///
+    /// Composite of [`Tensor::rfft`] and a conjugation.
     ///
     /// ```
     /// use retrograd_tensor::{FftNorm, Tensor};
@@ -217,6 +221,8 @@ impl Tensor {
     /// Frequency 0 moved from the front of these axes to their middle. Axes are this tensor's as it is: of a complex one
     /// leave out the last.
     ///
+    /// Composite of [`Tensor::roll`].
+    ///
     /// ```
     /// use retrograd_tensor::F64;
     /// assert_eq!(F64.fftfreq(4, 1.0).fftshift(0).to_vec::<f64>(), [-0.5, -0.25, 0.0, 0.25]);
@@ -229,6 +235,8 @@ impl Tensor {
         self.rolled("fftshift", axes, |n| n / 2)
     }
     /// The inverse of [`Tensor::fftshift`].
+    ///
+    /// Composite of [`Tensor::roll`].
     ///
     /// ```
     /// use retrograd_tensor::F64;
