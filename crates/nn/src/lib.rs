@@ -36,6 +36,7 @@
 //! | [`layers`], [`init`] | structs with parameters; their initial values |
 //! | [`functional`] | composites that only networks use: [`Functional`], the [`Losses`] |
 //! | [`optim`], [`schedule`] | optimizers, clipping, averages, loss scaling; learning rates over time |
+//! | `files` (feature of that name) | weights, arrays and checkpoints in files |
 //! | [`mod@audit`] | what a backward pass gave each parameter |
 //! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the progress line, accuracy, curves |
 //!
@@ -50,6 +51,8 @@ extern crate self as retrograd;
 pub mod audit;
 pub mod chart;
 pub mod data;
+#[cfg(feature = "files")]
+pub mod files;
 pub mod functional;
 pub mod init;
 pub mod layers;
@@ -67,7 +70,7 @@ pub use functional::loss::{
 };
 pub use functional::{Attention, Functional};
 pub use layers::*;
-pub use module::{Mode, Module, Slot, SlotMut, StateDict};
+pub use module::{LoadOptions, Loaded, Mode, Module, Slot, SlotMut, StateDict};
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, GradScaler, Lamb, Lbfgs, Lion,
     Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, WeightAverage, bias_or_norm, clip_grad_norm,
@@ -92,6 +95,8 @@ pub mod prelude {
     pub use crate::audit::audit;
     pub use crate::chart::{Chart, save_svg};
     pub use crate::data::{self, Dataset, Split};
+    #[cfg(feature = "files")]
+    pub use crate::files::{self, Checkpoint, Parts};
     pub use crate::functional::loss::{
         Bce, BceWithLogits, CrossEntropy, Ctc, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses,
         MultiMargin, Nll, PoissonNll, Reduction, SmoothL1, TaskLosses, TripletMargin,
@@ -100,7 +105,7 @@ pub mod prelude {
     pub use crate::init::{self, Fan, Nonlinearity};
     pub use crate::layers::*;
     pub use crate::metrics::{ConfusionMatrix, accuracy};
-    pub use crate::module::{Mode, StateDict};
+    pub use crate::module::{LoadOptions, Mode, StateDict};
     pub use crate::optim::{
         Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, GradScaler, Lamb, Lbfgs, Lion,
         Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, WeightAverage, bias_or_norm,

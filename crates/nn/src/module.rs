@@ -8,11 +8,17 @@
 mod fields;
 mod state;
 
+#[cfg(feature = "files")]
+use crate::files;
 use crate::param::{Buffer, Param};
 use retrograd_tensor::{DType, Error, ErrorKind, raise};
 use std::borrow::Cow;
+#[cfg(feature = "files")]
+use std::path::Path;
 
-pub use state::StateDict;
+#[cfg(feature = "files")]
+pub(crate) use state::Source;
+pub use state::{LoadOptions, Loaded, StateDict};
 
 /// A slot that a visitor sees.
 #[derive(Debug)]
@@ -126,16 +132,85 @@ pub trait Module {
     /// # Errors
     /// Lists *every* entry that is missing, unexpected, or of another shape or dtype; the model is unchanged.
     fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
-        let plan = state::check(&mut |f| self.visit("", f), &mut |f| self.aliases("", f), state)?;
-        self.visit_mut("", &mut |name, slot| {
-            let Some(value) = plan.get(name) else { return };
-            match slot {
-                SlotMut::Param(param) => drop(param.replace(value)),
-                SlotMut::Buffer(buffer) => drop(buffer.replace(value)),
-                SlotMut::Mode(_) => {}
+        self.load_state_dict_with(state, LoadOptions::default()).map(drop)
+    }
+
+    /// As [`load_state_dict`](Module::load_state_dict), as exactly as `options` ask; says what it left aside.
+    ///
+    /// # Errors
+    /// Lists *every* entry that does not fit; the model is unchanged.
+    fn load_state_dict_with(&mut self, state: &StateDict, options: LoadOptions) -> Result<Loaded, Error> {
+        let plan = state::check(&mut |f| self.visit("", f), &mut |f| self.aliases("", f), state, options)?;
+        put(&mut |f| self.visit_mut("", &mut |name, slot| f(name, slot)), &plan.0);
+        Ok(plan.1)
+    }
+
+    /// Writes the parameters and buffers to a safetensors file at `path`, replacing what is there in one step:
+    /// PyTorch loads it by name into the same architecture.
+    ///
+    /// Random streams of layers are left out, as nobody else knows them; a
+    /// [`Checkpoint`](crate::files::Checkpoint) is what a run continues from.
+    ///
+    /// ```
+    /// use retrograd_nn::{Linear, Module};
+    /// use retrograd_tensor::Rng;
+    /// let path = std::env::temp_dir().join(format!("doc-model-{}.safetensors", std::process::id()));
+    /// let (model, mut other) = (Linear::new(3, 2, &mut Rng::new(1)), Linear::new(3, 2, &mut Rng::new(2)));
+    /// model.save(&path)?;
+    /// other.load(&path)?;
+    /// assert_eq!(model.state_dict(), other.state_dict());
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), retrograd_tensor::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the file cannot be written; what was there before stays.
+    #[cfg(feature = "files")]
+    fn save(&self, path: impl AsRef<Path>) -> Result<(), Error>
+    where
+        Self: Sized,
+    {
+        let mut state = self.state_dict();
+        for (name, buffer) in self.named_buffers() {
+            if buffer.is_stream() {
+                state.remove(&name);
             }
-        });
-        Ok(())
+        }
+        files::save_safetensors(path, &state)
+    }
+
+    /// Takes the values in the safetensors file at `path` into the model: all of them, or none. The inverse of
+    /// [`save`](Module::save), and the way to load what was trained with PyTorch.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged; lists *every* entry that is missing, unexpected, or of another
+    /// shape or dtype. The model is unchanged then.
+    #[cfg(feature = "files")]
+    fn load(&mut self, path: impl AsRef<Path>) -> Result<(), Error>
+    where
+        Self: Sized,
+    {
+        self.load_with(path, LoadOptions::default()).map(drop)
+    }
+
+    /// As [`load`](Module::load), as exactly as `options` ask; says what it left aside. Only what the model takes is
+    /// read.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is damaged; lists *every* entry that does not fit. The model is unchanged then.
+    #[cfg(feature = "files")]
+    fn load_with(&mut self, path: impl AsRef<Path>, options: LoadOptions) -> Result<Loaded, Error>
+    where
+        Self: Sized,
+    {
+        let (path, file) = (path.as_ref(), files::SafeTensors::open(&path)?);
+        let plan = state::check(&mut |f| self.visit("", f), &mut |f| self.aliases("", f), &file, options);
+        let plan = plan.map_err(|e| match e.op() {
+            "load_state_dict" => Error::new("load", e.kind(), format!("{}: {}", path.display(), e.detail())),
+            _ => e,
+        })?;
+        put(&mut |f| self.visit_mut("", &mut |name, slot| f(name, slot)), &plan.0);
+        Ok(plan.1)
     }
 
     /// Makes all parameters, and the buffers that hold floats, of the floating type `dtype`: PyTorch's `to`.
@@ -224,6 +299,18 @@ pub fn join<'a>(path: &str, segment: &'a str) -> Cow<'a, str> {
 /// `Module::visit_mut` of some module, ready to be given its visitor. Provided methods pass their walk on in
 /// this form, since `Self` may be unsized there.
 type WalkMut<'w> = dyn FnMut(&mut dyn FnMut(&str, SlotMut<'_>)) + 'w;
+
+/// Puts checked values into their slots.
+fn put(walk: &mut WalkMut<'_>, values: &StateDict) {
+    walk(&mut |name, slot| {
+        let Some(value) = values.get(name) else { return };
+        match slot {
+            SlotMut::Param(param) => drop(param.replace(value)),
+            SlotMut::Buffer(buffer) => drop(buffer.replace(value)),
+            SlotMut::Mode(_) => {}
+        }
+    });
+}
 
 fn change_prefix(walk: &mut WalkMut<'_>, prefix: &str, change: &mut dyn FnMut(&mut Param)) -> usize {
     let mut found = 0;

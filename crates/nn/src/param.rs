@@ -152,18 +152,39 @@ impl fmt::Debug for Param {
 /// only, so the slot has a lock of its own.
 pub struct Buffer {
     value: Mutex<Tensor>,
-    optional: bool,
+    kind: BufferKind,
+}
+
+/// Who needs a buffer's value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BufferKind {
+    Needed,
+    Optional,
+    Stream,
 }
 
 impl Buffer {
     /// A slot with this value, which every state dict must hold.
     pub fn new(value: impl Into<Tensor>) -> Self {
-        Self { value: Mutex::new(value.into().detach()), optional: false }
+        Self { value: Mutex::new(value.into().detach()), kind: BufferKind::Needed }
     }
 
     /// A slot that is saved, and that a state dict from elsewhere may lack: then it stays as it is.
     pub fn optional(value: impl Into<Tensor>) -> Self {
-        Self { optional: true, ..Self::new(value) }
+        Self { kind: BufferKind::Optional, ..Self::new(value) }
+    }
+
+    /// A slot for the state of a random stream: [optional](Buffer::optional), and of use only for continuing a run.
+    /// [`Module::save`](crate::Module::save) leaves it out.
+    ///
+    /// ```
+    /// use retrograd_nn::{Buffer, Module};
+    /// use retrograd_tensor::Tensor;
+    /// let stream = Buffer::stream(Tensor::from([7i64, 0]));
+    /// assert!(stream.is_optional() && stream.state_dict().len() == 1);
+    /// ```
+    pub fn stream(value: impl Into<Tensor>) -> Self {
+        Self { kind: BufferKind::Stream, ..Self::new(value) }
     }
 
     /// The present value.
@@ -207,7 +228,12 @@ impl Buffer {
 
     /// Whether a state dict may lack this slot.
     pub fn is_optional(&self) -> bool {
-        self.optional
+        self.kind != BufferKind::Needed
+    }
+
+    /// Whether this is the state of a random stream.
+    pub fn is_stream(&self) -> bool {
+        self.kind == BufferKind::Stream
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Tensor> {
@@ -218,7 +244,7 @@ impl Buffer {
 
 impl Clone for Buffer {
     fn clone(&self) -> Self {
-        Self { value: Mutex::new(self.value()), optional: self.optional }
+        Self { value: Mutex::new(self.value()), kind: self.kind }
     }
 }
 

@@ -28,7 +28,7 @@ struct Stream(Buffer);
 impl Stream {
     #[track_caller]
     fn new(rng: &mut Rng) -> Self {
-        Self(Buffer::optional(Tensor::from([rng.split().key() as i64, 0])))
+        Self(Buffer::stream(Tensor::from([rng.split().key() as i64, 0])))
     }
 
     /// Key and counter of the next `elements` numbers.

@@ -1,6 +1,7 @@
 //! State dicts: gathering the values of a model by name, and checking values from elsewhere against a model.
 //!
-//! A check finds everything that does not fit before anything is changed, and says all of it at once.
+//! A check finds everything that does not fit before anything is changed, and says all of it at once. It needs only
+//! names, shapes and types, so that a file is compared by its header and read where it is wanted.
 
 use super::Slot;
 use retrograd_autograd::Differentiate;
@@ -9,6 +10,74 @@ use std::collections::BTreeMap;
 
 /// The values of a model's parameters and buffers, by dotted name.
 pub type StateDict = BTreeMap<String, Tensor>;
+
+/// How exactly a state must fit a model that is to take it.
+///
+/// ```
+/// use retrograd_nn::{Linear, LoadOptions, Module, StateDict};
+/// use retrograd_tensor::{F16, Rng, Tensor};
+/// let mut model = Linear::new(3, 2, &mut Rng::new(0));
+/// let state = StateDict::from([
+///     ("weight".to_owned(), Tensor::ones([2, 3]).cast(F16)),
+///     ("scale".to_owned(), Tensor::ones([2])),
+/// ]);
+/// assert!(model.load_state_dict(&state).is_err());
+///
+/// let loaded = model.load_state_dict_with(&state, LoadOptions { strict: false, cast: true })?;
+/// assert_eq!((loaded.missing, loaded.unexpected), (vec!["bias".to_owned()], vec!["scale".to_owned()]));
+/// assert_eq!(model.weight.to_vec::<f32>(), [1.0; 6]);
+/// # Ok::<(), retrograd_tensor::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Whether the names must be the same: entries that are missing or unexpected are errors. Otherwise they are
+    /// told in [`Loaded`], as by PyTorch's `strict=False`; what is in both must fit all the same. On by default.
+    pub strict: bool,
+    /// Whether values of another floating type are converted to the slot's: weights in half precision for a model
+    /// in single precision, say. Off by default.
+    pub cast: bool,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { strict: true, cast: false }
+    }
+}
+
+/// What loading left aside, by name; nothing if it was [`strict`](LoadOptions::strict).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Slots of the model that had no entry and stayed as they were; optional ones are not counted.
+    pub missing: Vec<String>,
+    /// Entries that the model has no slot for.
+    pub unexpected: Vec<String>,
+}
+
+/// Where values come from: a state dict, or a file that is read as it is asked.
+pub(crate) trait Source {
+    /// The names of the entries.
+    fn names(&self) -> Vec<&str>;
+
+    /// Shape and type of an entry; an error if tensors have no such type.
+    fn spec(&self, name: &str) -> Option<Result<(Vec<usize>, DType), String>>;
+
+    /// The value of an entry.
+    fn value(&self, name: &str) -> Result<Tensor, Error>;
+}
+
+impl Source for StateDict {
+    fn names(&self) -> Vec<&str> {
+        self.keys().map(String::as_str).collect()
+    }
+
+    fn spec(&self, name: &str) -> Option<Result<(Vec<usize>, DType), String>> {
+        self.get(name).map(|value| Ok((value.shape().to_vec(), value.dtype())))
+    }
+
+    fn value(&self, name: &str) -> Result<Tensor, Error> {
+        Ok(self[name].clone())
+    }
+}
 
 /// `Module::visit` of some module, ready to be given its visitor.
 type Walk<'w, 'a> = dyn FnMut(&mut dyn FnMut(&str, Slot<'a>)) + 'w;
@@ -26,6 +95,24 @@ struct Wanted {
     optional: bool,
 }
 
+impl Wanted {
+    /// All names that the entry may come under, the slot's own first.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
+
+    fn fits(&self, shape: &[usize], dtype: DType, options: LoadOptions) -> Result<(), String> {
+        if *shape != self.shape[..] {
+            return Err(format!("has shape {shape:?}, not {:?}", self.shape));
+        }
+        let castable = options.cast && dtype.is_float() && self.dtype.is_float();
+        if dtype != self.dtype && !castable {
+            return Err(format!("is {dtype}, not {}", self.dtype));
+        }
+        Ok(())
+    }
+}
+
 /// The values of all slots, under their names and aliases.
 pub(super) fn collect(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> StateDict {
     let mut state = StateDict::new();
@@ -40,38 +127,45 @@ pub(super) fn collect(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> St
     state
 }
 
-/// The value for every slot that `state` has one for, by the slot's own name; or every reason why `state` does
-/// not fit.
+/// The value for every slot that `source` has one for, by the slot's own name, and what was left aside; or every
+/// reason why `source` does not fit.
 pub(super) fn check(
     visit: &mut Walk<'_, '_>,
     aliases: &mut Aliases<'_>,
-    state: &StateDict,
-) -> Result<StateDict, Error> {
+    source: &dyn Source,
+    options: LoadOptions,
+) -> Result<(StateDict, Loaded), Error> {
     let wanted = wanted(visit, aliases);
-    let mut plan = StateDict::new();
+    let mut entries = Vec::new();
+    let mut loaded = Loaded::default();
     let mut problems = Vec::new();
     for slot in &wanted {
-        match find(slot, state) {
-            Ok(Some(value)) => {
-                plan.insert(slot.name.clone(), value.clone());
-            }
+        match find(slot, source, options)? {
+            Ok(Some(entry)) => entries.push((slot, entry)),
             Ok(None) if slot.optional => {}
-            Ok(None) => problems.push(format!("`{}` is missing", slot.name)),
+            Ok(None) => loaded.missing.push(slot.name.clone()),
             Err(problem) => problems.push(problem),
         }
     }
-    let known = |name: &String| wanted.iter().any(|slot| slot.name == *name || slot.aliases.contains(name));
-    problems.extend(state.keys().filter(|name| !known(name)).map(|name| format!("`{name}` is unexpected")));
-    if problems.is_empty() {
-        return Ok(plan);
+    let known = |name: &str| wanted.iter().any(|slot| slot.names().any(|known| known == name));
+    let names = source.names();
+    loaded.unexpected = names.iter().filter(|name| !known(name)).map(|&name| name.to_owned()).collect();
+    if options.strict {
+        problems.extend(loaded.missing.drain(..).map(|name| format!("`{name}` is missing")));
+        problems.extend(loaded.unexpected.drain(..).map(|name| format!("`{name}` is unexpected")));
     }
-    let detail = format!(
-        "{} of {} entries do not fit: {}; the model is unchanged",
-        problems.len(),
-        state.len().max(wanted.len()),
-        problems.join(", ")
-    );
-    Err(Error::new("load_state_dict", ErrorKind::Format, detail))
+    if !problems.is_empty() {
+        let detail = format!(
+            "{} of {} entries do not fit: {}; the model is unchanged",
+            problems.len(),
+            names.len().max(wanted.len()),
+            problems.join(", ")
+        );
+        return Err(Error::new("load_state_dict", ErrorKind::Format, detail));
+    }
+    let value =
+        |(slot, entry): (&Wanted, &str)| Ok((slot.name.clone(), source.value(entry)?.cast(slot.dtype)));
+    Ok((entries.into_iter().map(value).collect::<Result<_, Error>>()?, loaded))
 }
 
 fn wanted(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> Vec<Wanted> {
@@ -94,26 +188,27 @@ fn wanted(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> Vec<Wanted> {
     wanted
 }
 
-/// The entry for `slot`, if there is one that fits it; entries under several of its names must agree.
-fn find<'s>(slot: &Wanted, state: &'s StateDict) -> Result<Option<&'s Tensor>, String> {
-    let mut found: Option<(&str, &Tensor)> = None;
-    for name in std::iter::once(&slot.name).chain(&slot.aliases) {
-        let Some(value) = state.get(name) else { continue };
-        if value.shape()[..] != slot.shape[..] {
-            return Err(format!("`{name}` has shape {:?}, not {:?}", &value.shape()[..], slot.shape));
-        }
-        if value.dtype() != slot.dtype {
-            return Err(format!("`{name}` is {}, not {}", value.dtype(), slot.dtype));
+/// The name of the entry for `slot`, if there is one that fits it; entries under several of its names must agree.
+fn find<'n>(
+    slot: &'n Wanted,
+    source: &dyn Source,
+    options: LoadOptions,
+) -> Result<Result<Option<&'n str>, String>, Error> {
+    let mut found: Option<&str> = None;
+    for name in slot.names() {
+        let Some(spec) = source.spec(name) else { continue };
+        if let Err(problem) = spec.and_then(|(shape, dtype)| slot.fits(&shape, dtype, options)) {
+            return Ok(Err(format!("`{name}` {problem}")));
         }
         match found {
-            None => found = Some((name, value)),
-            Some((first, other)) if value != other => {
-                return Err(format!("`{name}` and `{first}` differ, but name one parameter"));
+            None => found = Some(name),
+            Some(first) if source.value(name)? != source.value(first)? => {
+                return Ok(Err(format!("`{name}` and `{first}` differ, but name one parameter")));
             }
             Some(_) => {}
         }
     }
-    Ok(found.map(|(_, value)| value))
+    Ok(Ok(found))
 }
 
 fn value(slot: &Slot<'_>) -> Tensor {
