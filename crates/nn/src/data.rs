@@ -1,121 +1,22 @@
-//! Data sets in memory, their batches, and readers of bundled files.
+//! Data sets, their batches, readers of files, and transforms.
 //!
-//! A [`Dataset`] is two tensors; a batch is two selections of them. Readers return `Err` with file and line for
-//! whatever the outside can get wrong; they never panic on a file's content.
+//! A [`Dataset`] gives samples by position: [`TensorDataset`] from memory, others from files. A [`DataLoader`] makes
+//! batches of them, in an order that a [`Sampler`] decides, with threads that load ahead and a position that can be
+//! saved. Readers return `Err` with file and place for whatever the outside can get wrong; they never panic on a
+//! file's content.
 
+mod dataset;
 #[cfg(feature = "data")]
 mod digits;
+mod loader;
+mod sample;
+mod sampler;
+mod tensors;
 
-use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
-
+pub use dataset::{ConcatDataset, Dataset, Subset, random_split};
 #[cfg(feature = "data")]
 pub use digits::digits;
-
-/// Samples `x` with their targets `y`, one along the first axis of each.
-#[derive(Clone, Debug)]
-pub struct Dataset {
-    /// The inputs, `[samples, ..]`.
-    pub x: Tensor,
-    /// The targets, `[samples, ..]`.
-    pub y: Tensor,
-}
-
-/// A data set in the two parts that learning needs.
-#[derive(Clone, Debug)]
-pub struct Split {
-    /// What is learned from.
-    pub train: Dataset,
-    /// What was never seen.
-    pub test: Dataset,
-}
-
-impl Dataset {
-    /// The samples `x` with the targets `y`.
-    ///
-    /// # Panics
-    /// If their first axes differ or are missing.
-    #[track_caller]
-    pub fn new(x: Tensor, y: Tensor) -> Self {
-        let (samples, targets) = (x.shape().first(), y.shape().first());
-        if samples.is_none() || samples != targets {
-            let (x, y) = (&x.shape()[..], &y.shape()[..]);
-            let detail =
-                format!("samples do not fit targets: {x:?} and {y:?}; the first axes count the same samples");
-            raise(Error::new("Dataset", ErrorKind::Shape, detail));
-        }
-        Self { x, y }
-    }
-
-    /// The number of samples.
-    pub fn len(&self) -> usize {
-        self.x.shape()[0]
-    }
-
-    /// Whether there are no samples.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The samples at these positions, in this order.
-    ///
-    /// # Panics
-    /// If a position is out of range.
-    #[track_caller]
-    pub fn select(&self, positions: &Tensor) -> Self {
-        Self { x: self.x.index_select(0, positions), y: self.y.index_select(0, positions) }
-    }
-
-    /// The samples split in two: those whose position `is_test` picks become the test set.
-    pub fn split(&self, is_test: impl Fn(usize) -> bool) -> Split {
-        let (test, train): (Vec<i64>, Vec<i64>) =
-            (0..self.len() as i64).partition(|&position| is_test(position as usize));
-        Split { train: self.select(&Tensor::from(train)), test: self.select(&Tensor::from(test)) }
-    }
-
-    /// All samples once, in random order, `size` at a time; the last batch may be smaller.
-    ///
-    /// # Panics
-    /// If `size` is 0.
-    #[track_caller]
-    pub fn batches(&self, size: usize, rng: &mut Rng) -> Batches<'_> {
-        if size == 0 {
-            let detail = "no samples in a batch: size 0; a batch has at least one";
-            raise(Error::new("batches", ErrorKind::Value, detail));
-        }
-        let order = Tensor::randperm(self.len(), rng);
-        order.force();
-        Batches { data: self, order, size, next: 0 }
-    }
-}
-
-/// The batches of one pass, made by [`Dataset::batches`]: pairs of inputs and targets.
-#[derive(Debug)]
-pub struct Batches<'a> {
-    data: &'a Dataset,
-    order: Tensor,
-    size: usize,
-    /// The first sample, in `order`, that has not been given out.
-    next: usize,
-}
-
-impl Iterator for Batches<'_> {
-    type Item = (Tensor, Tensor);
-
-    fn next(&mut self) -> Option<(Tensor, Tensor)> {
-        let size = self.size.min(self.data.len() - self.next);
-        if size == 0 {
-            return None;
-        }
-        let positions = self.order.narrow(0, self.next, size);
-        self.next += size;
-        let Dataset { x, y } = self.data.select(&positions);
-        Some((x, y))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.data.len() - self.next).div_ceil(self.size);
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Batches<'_> {}
+pub use loader::{DataLoader, LoaderBatches};
+pub use sample::Sample;
+pub use sampler::{RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};
+pub use tensors::{Batches, Split, TensorDataset};

@@ -94,7 +94,7 @@ pub mod derive_support {
 pub mod prelude {
     pub use crate::audit::audit;
     pub use crate::chart::{Chart, save_svg};
-    pub use crate::data::{self, Dataset, Split};
+    pub use crate::data::{self, DataLoader, Dataset, Split, TensorDataset};
     #[cfg(feature = "files")]
     pub use crate::files::{self, Checkpoint, Parts};
     pub use crate::functional::loss::{

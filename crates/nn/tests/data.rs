@@ -4,7 +4,7 @@
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use retrograd_nn::data::{Dataset, Split, digits};
+use retrograd_nn::data::{Split, TensorDataset, digits};
 use retrograd_nn::metrics::{ConfusionMatrix, accuracy};
 use retrograd_tensor::{ErrorKind, I64, Rng, Tensor};
 use std::io::Write;
@@ -101,7 +101,7 @@ fn a_cut_off_file_is_an_error() {
 #[test]
 fn batches_give_every_sample_once_in_random_order() {
     let y: Vec<i64> = (0..10).collect();
-    let data = Dataset::new(Tensor::from(y.clone()) * 10, Tensor::from(y.clone()));
+    let data = TensorDataset::new(Tensor::from(y.clone()) * 10, Tensor::from(y.clone()));
     let mut rng = Rng::new(2);
     let passes: Vec<Vec<i64>> = (0..2)
         .map(|_| {

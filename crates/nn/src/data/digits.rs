@@ -1,6 +1,6 @@
 //! Handwritten digits, 8x8: a CSV file, gzipped or not, of 64 pixels from 0 to 16 and a label in each line.
 
-use super::{Dataset, Split};
+use super::{Split, TensorDataset};
 use csv::{ErrorKind as CsvErrorKind, ReaderBuilder, StringRecord};
 use flate2::read::MultiGzDecoder;
 use retrograd_tensor::{Error, ErrorKind, Tensor};
@@ -28,7 +28,7 @@ pub fn digits(path: impl AsRef<Path>) -> Result<Split, Error> {
     Ok(read(path, source)?.split(|position| position % 5 == 0))
 }
 
-fn read(path: &Path, source: Box<dyn Read>) -> Result<Dataset, Error> {
+fn read(path: &Path, source: Box<dyn Read>) -> Result<TensorDataset, Error> {
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
     let mut record = StringRecord::new();
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
@@ -48,7 +48,7 @@ fn read(path: &Path, source: Box<dyn Read>) -> Result<Dataset, Error> {
         return Err(fail(path, ErrorKind::Format, "is empty: no line; 65 numbers on each"));
     }
     let samples = labels.len();
-    Ok(Dataset::new(Tensor::from_vec(pixels, [samples, PIXELS]), Tensor::from_vec(labels, [samples])))
+    Ok(TensorDataset::new(Tensor::from_vec(pixels, [samples, PIXELS]), Tensor::from_vec(labels, [samples])))
 }
 
 /// Appends the pixels of a line and returns its label.
