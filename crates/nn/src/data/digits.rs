@@ -1,13 +1,13 @@
 //! Handwritten digits, 8x8: a CSV file, gzipped or not, of 64 pixels from 0 to 16 and a label in each line.
 
-use super::{Split, TensorDataset};
+use super::source::{Source, fail};
+use super::tensors::{Split, TensorDataset};
 use csv::{ErrorKind as CsvErrorKind, ReaderBuilder, StringRecord};
-use flate2::read::MultiGzDecoder;
 use retrograd_tensor::{Error, ErrorKind, Tensor};
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io;
 use std::path::Path;
 
+const OP: &str = "digits";
 const PIXELS: usize = 64;
 const DARKEST: u8 = 16;
 const CLASSES: u8 = 10;
@@ -20,15 +20,11 @@ const CLASSES: u8 = 10;
 /// in range on each line.
 pub fn digits(path: impl AsRef<Path>) -> Result<Split, Error> {
     let path = path.as_ref();
-    let io_error = |e: &io::Error| fail(path, ErrorKind::Io, &format!("cannot be opened: {e}"));
-    let file = File::open(path).map_err(|e| io_error(&e))?;
-    let file = BufReader::new(file);
-    let gzipped = path.extension().is_some_and(|extension| extension == "gz");
-    let source: Box<dyn Read> = if gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let source = Source::open(OP, path)?;
     Ok(read(path, source)?.split(|position| position % 5 == 0))
 }
 
-fn read(path: &Path, source: Box<dyn Read>) -> Result<TensorDataset, Error> {
+fn read(path: &Path, source: Source) -> Result<TensorDataset, Error> {
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
     let mut record = StringRecord::new();
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
@@ -36,8 +32,9 @@ fn read(path: &Path, source: Box<dyn Read>) -> Result<TensorDataset, Error> {
         match reader.read_record(&mut record) {
             Ok(true) => {
                 let line = record.position().map_or(0, csv::Position::line);
-                let label = parse(&record, &mut pixels)
-                    .map_err(|problem| fail(path, ErrorKind::Format, &format!("line {line}: {problem}")))?;
+                let label = parse(&record, &mut pixels).map_err(|problem| {
+                    fail(OP, path, ErrorKind::Format, &format!("line {line}: {problem}"))
+                })?;
                 labels.push(label);
             }
             Ok(false) => break,
@@ -45,7 +42,7 @@ fn read(path: &Path, source: Box<dyn Read>) -> Result<TensorDataset, Error> {
         }
     }
     if labels.is_empty() {
-        return Err(fail(path, ErrorKind::Format, "is empty: no line; 65 numbers on each"));
+        return Err(fail(OP, path, ErrorKind::Format, "is empty: no line; 65 numbers on each"));
     }
     let samples = labels.len();
     Ok(TensorDataset::new(Tensor::from_vec(pixels, [samples, PIXELS]), Tensor::from_vec(labels, [samples])))
@@ -74,15 +71,12 @@ fn unreadable(path: &Path, lines: usize, e: &csv::Error) -> Error {
     let after = format!("after line {lines}");
     match e.kind() {
         CsvErrorKind::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => fail(
+            OP,
             path,
             ErrorKind::Format,
             &format!("ends too early: {after}; the compressed stream is cut off"),
         ),
-        CsvErrorKind::Io(e) => fail(path, ErrorKind::Io, &format!("cannot be read {after}: {e}")),
-        _ => fail(path, ErrorKind::Format, &format!("is no table of text {after}: {e}")),
+        CsvErrorKind::Io(e) => fail(OP, path, ErrorKind::Io, &format!("cannot be read {after}: {e}")),
+        _ => fail(OP, path, ErrorKind::Format, &format!("is no table of text {after}: {e}")),
     }
-}
-
-fn fail(path: &Path, kind: ErrorKind, problem: &str) -> Error {
-    Error::new("digits", kind, format!("{}: {problem}", path.display()))
 }
