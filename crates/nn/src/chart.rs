@@ -1,6 +1,6 @@
-//! Curves as SVG: what an example shows of its run without any other program.
+//! Curves and clouds of points as SVG: what an example shows of its run without any other program.
 //!
-//! A [`Chart`] is a titled panel of lines; [`save_svg`] puts panels beside each other into one file. Only text is
+//! A [`Chart`] is a titled panel of lines and points; [`save_svg`] puts panels beside each other into one file. Only text is
 //! written here; no fonts, scripts or styles from outside, so that the file shows the same anywhere.
 
 mod axis;
@@ -14,10 +14,13 @@ const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 320.0;
 /// Room around the plotted area: left, top, right, bottom.
 const MARGIN: [f64; 4] = [58.0, 34.0, 14.0, 46.0];
-/// Okabe and Ito's colours, told apart by colour-blind readers too.
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+/// Okabe and Ito's colours, told apart by colour-blind readers too; two of Tol's make them ten.
+const COLOURS: [&str; 10] = [
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#882255", "#999999",
+    "#f0e442",
+];
 
-/// A panel of lines over a common pair of axes.
+/// A panel of lines and points over a common pair of axes.
 ///
 /// ```
 /// use retrograd_nn::chart::Chart;
@@ -30,27 +33,46 @@ pub struct Chart {
     x_label: String,
     y_label: String,
     log: bool,
-    lines: Vec<Line>,
+    series: Vec<Series>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Line {
+struct Series {
     name: String,
     points: Vec<(f64, f64)>,
+    /// Whether lines join the points; otherwise each is a dot.
+    joined: bool,
 }
 
 impl Chart {
     /// An empty panel with a title and the names of its axes.
     pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
         let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
-        Self { title, x_label, y_label, log: false, lines: Vec::new() }
+        Self { title, x_label, y_label, log: false, series: Vec::new() }
     }
 
     /// The same with one more line. Points that are not finite, or not positive on a logarithmic axis, leave a
     /// gap.
     #[must_use]
-    pub fn line(mut self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        self.lines.push(Line { name: name.into(), points: points.into_iter().collect() });
+    pub fn line(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.with(name.into(), points.into_iter().collect(), true)
+    }
+
+    /// The same with a cloud of points, each of them a dot. Those that are not finite, or not positive on a
+    /// logarithmic axis, are left out.
+    ///
+    /// ```
+    /// use retrograd_nn::chart::Chart;
+    /// let chart = Chart::new("Codes", "first", "second").scatter("zeros", [(0.1, 2.0), (0.3, 1.5)]);
+    /// assert!(chart.to_svg().contains("zeros"));
+    /// ```
+    #[must_use]
+    pub fn scatter(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.with(name.into(), points.into_iter().collect(), false)
+    }
+
+    fn with(mut self, name: String, points: Vec<(f64, f64)>, joined: bool) -> Self {
+        self.series.push(Series { name, points, joined });
         self
     }
 
@@ -67,7 +89,8 @@ impl Chart {
 
     /// The drawing of this panel, its left edge at `left`.
     fn draw(&self, svg: &mut String, left: f64) {
-        let values = |part: fn(&(f64, f64)) -> f64| self.lines.iter().flat_map(|line| &line.points).map(part);
+        let values =
+            |part: fn(&(f64, f64)) -> f64| self.series.iter().flat_map(|series| &series.points).map(part);
         let across = Axis::over(values(|p| p.0), false).on(left + MARGIN[0], left + WIDTH - MARGIN[2]);
         let up = Axis::over(values(|p| p.1), self.log).on(HEIGHT - MARGIN[3], MARGIN[1]);
         for (at, text) in up.ticks() {
@@ -78,12 +101,9 @@ impl Chart {
             rule(svg, [at, up.from, at, up.to]);
             label(svg, [at, up.from + 16.0], "middle", "11", &text);
         }
-        for (line, colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
-            let path = line.path(&across, &up);
-            append(
-                svg,
-                format_args!(r#"<path d="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>"#),
-            );
+        for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
+            let (path, pen) = (series.path(&across, &up), series.pen());
+            append(svg, format_args!(r#"<path d="{path}" fill="none" stroke="{colour}" {pen}/>"#));
         }
         self.legend(svg, &across, &up);
         let middle = f64::midpoint(across.from, across.to);
@@ -94,10 +114,12 @@ impl Chart {
         append(svg, format_args!(r#"<text {place} text-anchor="middle" font-size="12">{text}</text>"#));
     }
 
-    /// Names of the lines, at the place along the sides of the plot where they hide the least.
+    /// Names of the series, at the place along the sides of the plot where they hide the least.
     fn legend(&self, svg: &mut String, across: &Axis, up: &Axis) {
-        let Some(longest) = self.lines.iter().map(|line| line.name.chars().count()).max() else { return };
-        let (width, height) = (34.0 + 6.6 * longest as f64, 8.0 + 16.0 * self.lines.len() as f64);
+        let Some(longest) = self.series.iter().map(|series| series.name.chars().count()).max() else {
+            return;
+        };
+        let (width, height) = (34.0 + 6.6 * longest as f64, 8.0 + 16.0 * self.series.len() as f64);
         let (left, right) = (across.from + 6.0, across.to - width - 6.0);
         let (top, bottom) = (up.to + 6.0, up.from - height - 6.0);
         let hidden = |&(x, y): &(f64, f64)| {
@@ -106,30 +128,40 @@ impl Chart {
                 px.is_some_and(|px| (x..x + width).contains(&px))
                     && py.is_some_and(|py| (y..y + height).contains(&py))
             };
-            self.lines.iter().flat_map(|line| &line.points).filter(|point| under(point)).count()
+            self.series.iter().flat_map(|series| &series.points).filter(|point| under(point)).count()
         };
         let middle = f64::midpoint(top, bottom);
         let places = [top, bottom, middle].into_iter().flat_map(|y| [(right, y), (left, y)]);
         let (x, y) = places.min_by_key(hidden).unwrap_or((right, top));
         let place = format!(r#"x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
         append(svg, format_args!(r##"<rect {place} fill="#fff" fill-opacity="0.85" stroke="#ccc"/>"##));
-        for (row, (line, colour)) in self.lines.iter().zip(COLOURS.iter().cycle()).enumerate() {
+        for (row, (series, colour)) in self.series.iter().zip(COLOURS.iter().cycle()).enumerate() {
             let middle = y + 12.0 + 16.0 * row as f64;
             let (from, to) = (x + 6.0, x + 22.0);
             let dash = format!("M{from:.1} {middle:.1}H{to:.1}");
             append(svg, format_args!(r#"<path d="{dash}" stroke="{colour}" stroke-width="3"/>"#));
-            label(svg, [x + 27.0, middle + 4.0], "start", "11", &line.name);
+            label(svg, [x + 27.0, middle + 4.0], "start", "11", &series.name);
         }
     }
 }
 
-impl Line {
-    /// The path data: a move after each gap, lines between.
+impl Series {
+    /// How the path is drawn: a line of no length with round ends is a dot.
+    fn pen(&self) -> &'static str {
+        if self.joined {
+            r#"stroke-width="1.8""#
+        } else {
+            r#"stroke-width="4" stroke-linecap="round" opacity="0.75""#
+        }
+    }
+
+    /// The path data: a move after each gap, lines between; or a dot at each point.
     fn path(&self, across: &Axis, up: &Axis) -> String {
         let mut path = String::new();
         let mut pen = 'M';
         for &(x, y) in &self.points {
             match (across.place(x), up.place(y)) {
+                (Some(x), Some(y)) if !self.joined => append(&mut path, format_args!("M{x:.1} {y:.1}h0")),
                 (Some(x), Some(y)) => {
                     append(&mut path, format_args!("{pen}{x:.1} {y:.1}"));
                     pen = 'L';

@@ -23,15 +23,15 @@ impl<T: Sample, B: Send + 'static> DataLoader<T, B> {
     ///
     /// ```
     /// use retrograd_nn::data::{DataLoader, TensorDataset};
-    /// use retrograd_tensor::{Error, I64, Tensor};
+    /// use retrograd_tensor::{Error, I64};
     /// let y = I64.arange(0, 9, 1);
     /// let data = TensorDataset::new(y.clone(), y);
     /// let mut loader = DataLoader::new(data.clone()).batch_size(2).shuffle(true).seed(3);
     /// let _ = loader.batches().nth(1);
     /// let mut other = DataLoader::new(data).batch_size(2).shuffle(true);
     /// other.load_state_dict(&loader.state_dict())?;
-    /// let rest: Result<Vec<(Tensor, Tensor)>, Error> = loader.batches().collect();
-    /// assert_eq!(rest, other.batches().collect());
+    /// let left = loader.batches().collect::<Result<Vec<_>, Error>>()?;
+    /// assert_eq!((left.len(), left), (3, other.batches().collect::<Result<Vec<_>, Error>>()?));
     /// # Ok::<(), Error>(())
     /// ```
     ///
