@@ -8,6 +8,7 @@
 //! - *down columns* (an axis after the reduced ones is kept): chunks of [`COLUMN_CHUNK`] rows, within a chunk
 //!   row after row, chunk results pairwise in order.
 use super::lane::{Num, V};
+use super::load::{LINE, prefetch};
 use super::{by_isa, per_isa};
 use crate::dtype::{Bool, DType, Element, F32, F64, I32, I64, U8};
 use smallvec::SmallVec;
@@ -60,21 +61,28 @@ impl Fold {
         let p = partials.as_mut_ptr().cast::<u8>();
         for r in 0..rows {
             // SAFETY: row `r`; an element is at most eight bytes, so there is a place for each chunk.
-            unsafe { self.chunks(src.wrapping_add(r * len * self.size), len, p) };
+            unsafe { self.chunks(src.wrapping_add(r * len * self.size), len, p, false) };
             // SAFETY: the chunks' results, which nobody else uses.
             unsafe { (self.join)(p, count, 1) };
             // SAFETY: one element, to the place of row `r`.
             unsafe { std::ptr::copy_nonoverlapping(p, dst.wrapping_add(r * self.size), self.size) };
         }
     }
-    /// One result per chunk of a part of a row that begins at a chunk.
+    /// One result per chunk of a part of a row that begins at a chunk. With `far`, elements are asked for two chunks
+    /// ahead: where they come from memory, the processor's own looking ahead does not fill the time.
     ///
     /// # Safety
     /// `src` is `len` elements of the kernels' type, `dst` has room for one per chunk and is not among them.
-    pub(crate) unsafe fn chunks(&self, src: *const u8, len: usize, dst: *mut u8) {
+    pub(crate) unsafe fn chunks(&self, src: *const u8, len: usize, dst: *mut u8, far: bool) {
         let (whole, rest) = (len / CHUNK, len % CHUNK);
-        // SAFETY: whole chunks are rows of that length.
-        unsafe { (self.short)(src, whole, CHUNK, dst) };
+        let bytes = CHUNK * self.size;
+        for c in 0..whole {
+            for line in (0..if far { bytes } else { 0 }).step_by(LINE) {
+                prefetch(src.wrapping_add((c + 2) * bytes + line));
+            }
+            // SAFETY: a whole chunk is a row of that length.
+            unsafe { (self.short)(src.wrapping_add(c * bytes), 1, CHUNK, dst.wrapping_add(c * self.size)) };
+        }
         let done = whole * CHUNK * self.size;
         // SAFETY: what is left, if anything is, is one shorter row.
         unsafe {

@@ -6,7 +6,7 @@ use crate::buffer::Buffer;
 use crate::cpu::fold::{CHUNK, COLUMN_CHUNK};
 use crate::cpu::load::{self, LINE};
 use crate::cpu::pool;
-use crate::fuse::{CONSTANT, Code, Level, NONE, Op, Place, SinkCode, Step};
+use crate::fuse::{CONSTANT, Code, Level, NONE, Op, Place, SinkCode, Step, Val};
 use crate::plan::{Binding, Out};
 use crate::value::Over;
 use smallvec::SmallVec;
@@ -106,6 +106,8 @@ struct Run<'a> {
     bound: &'a Binding<'a>,
     walk: Walk,
     gathers: SmallVec<[Gather; 2]>,
+    /// Whether operands and results come from memory and go there, not from and to a cache.
+    far: bool,
     /// Outputs by the step after which they are copied.
     copies: SmallVec<[(u32, &'a Out); 4]>,
 }
@@ -120,7 +122,10 @@ pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
     let mut copies: SmallVec<[(u32, &Out); 4]> =
         bound.outs.iter().filter(|o| o.copy).map(|o| (code.vals[o.val as usize].def, o)).collect();
     copies.sort_unstable_by_key(|c| c.0);
-    let run = Run { code, bound, walk, gathers, copies };
+    let full = |v: &&Val| v.level == Level::Full && matches!(v.place, Place::Leaf(_));
+    let read: usize = code.vals.iter().filter(full).map(|v| v.dtype.size() * n).sum();
+    let written: usize = bound.outs.iter().map(|o| code.vals[o.val as usize].dtype.size() * n).sum();
+    let run = Run { code, bound, walk, gathers, far: read + written > NEAR, copies };
     let unit = run.walk.unit(code);
     let units = run.walk.blocks.div_ceil(unit);
     let work = n.saturating_mul(code.steps.len() + 1);
@@ -237,10 +242,7 @@ impl Run<'_> {
         let register = (self.walk.block.min(self.bound.space.n) * self.code.width).next_multiple_of(64);
         with_scratch(register * self.code.slots as usize, |scratch| {
             let (mut at, moving) = self.places(scratch, register);
-            let full = moving.iter().filter(|m| m.level == Level::Full);
-            let far =
-                self.code.steps.len() > 1 && full.map(|m| m.size * self.bound.space.n).sum::<usize>() > NEAR;
-            let ahead = far.then(|| Ahead::new(&moving, self.walk.block, self.code.steps.len()));
+            let ahead = (self.far && self.code.steps.len() > 1).then(|| Ahead::new(&moving, self.walk.block, self.code.steps.len()));
             for b in from..to {
                 let (start, len) = self.walk.at(b);
                 let (row, rows) =
@@ -347,7 +349,7 @@ impl Run<'_> {
             (_, Over::Rows(len)) => {
                 let chunk = b.start / len * len.div_ceil(CHUNK) + b.start % len / CHUNK;
                 // SAFETY: blocks are whole chunks of a segment; the gather has a place for each.
-                unsafe { s.fold.chunks(x, b.len, base.wrapping_add(chunk * size)) }
+                unsafe { s.fold.chunks(x, b.len, base.wrapping_add(chunk * size), self.far) }
             }
             (_, Over::Columns { len, inner, .. }) => columns(s, base, x, b.start, b.len, len, inner),
         }
