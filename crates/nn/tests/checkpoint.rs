@@ -53,12 +53,7 @@ impl Run {
         parts.module("model", &mut self.model);
         parts.optimizer("adam", &mut self.adam);
         parts.scheduler("schedule", &mut self.schedule, &mut self.adam);
-        parts.part(
-            "plateau",
-            &mut (&mut self.plateau, &mut self.adam),
-            |(plateau, adam)| plateau.state_dict(*adam),
-            |(plateau, adam), state| plateau.load_state_dict(state, *adam),
-        );
+        parts.plateau("plateau", &mut self.plateau, &mut self.adam);
         parts.rng("rng", &mut self.rng);
         parts.count("step", &mut self.step);
         parts.number("best", &mut self.best);

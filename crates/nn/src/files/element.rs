@@ -14,31 +14,33 @@ pub(super) const AXES: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Little,
+    #[cfg_attr(not(feature = "data"), expect(dead_code, reason = "only NumPy's files may have it"))]
     Big,
 }
 
 /// An element with a form in bytes.
 trait Stored: Element {
-    /// The element of these bytes; none if they are none.
-    fn from_bytes(bytes: &[u8], order: Order) -> Option<Self>;
+    /// Appends the elements of these bytes, if they are some.
+    fn decode(bytes: &[u8], order: Order, into: &mut Vec<Self>) -> io::Result<()>;
 
-    /// Appends the bytes, the lowest first.
-    fn append(self, out: &mut Vec<u8>);
+    /// Appends the bytes of these elements, the lowest of each first.
+    fn encode(elements: &[Self], into: &mut Vec<u8>);
 }
 
 macro_rules! stored {
     ($($t:ty)*) => {$(
         impl Stored for $t {
-            fn from_bytes(bytes: &[u8], order: Order) -> Option<Self> {
-                let bytes = bytes.try_into().ok()?;
-                Some(match order {
-                    Order::Little => Self::from_le_bytes(bytes),
-                    Order::Big => Self::from_be_bytes(bytes),
-                })
+            fn decode(bytes: &[u8], order: Order, into: &mut Vec<Self>) -> io::Result<()> {
+                let (elements, _) = bytes.as_chunks();
+                match order {
+                    Order::Little => into.extend(elements.iter().map(|&bytes| Self::from_le_bytes(bytes))),
+                    Order::Big => into.extend(elements.iter().map(|&bytes| Self::from_be_bytes(bytes))),
+                }
+                Ok(())
             }
 
-            fn append(self, out: &mut Vec<u8>) {
-                out.extend(self.to_le_bytes());
+            fn encode(elements: &[Self], into: &mut Vec<u8>) {
+                into.extend(elements.iter().flat_map(|element| element.to_le_bytes()));
             }
         }
     )*};
@@ -46,16 +48,17 @@ macro_rules! stored {
 stored! { u8 i32 i64 f16 bf16 f32 f64 }
 
 impl Stored for bool {
-    fn from_bytes(bytes: &[u8], _: Order) -> Option<Self> {
-        match bytes {
-            [0] => Some(false),
-            [1] => Some(true),
-            _ => None,
+    fn decode(bytes: &[u8], _: Order, into: &mut Vec<Self>) -> io::Result<()> {
+        if let Some(place) = bytes.iter().position(|&byte| byte > 1) {
+            let place = into.len() + place;
+            return Err(invalid(&format!("element {place} is neither true (1) nor false (0)")));
         }
+        into.extend(bytes.iter().map(|&byte| byte == 1));
+        Ok(())
     }
 
-    fn append(self, out: &mut Vec<u8>) {
-        out.push(u8::from(self));
+    fn encode(elements: &[Self], into: &mut Vec<u8>) {
+        into.extend(elements.iter().map(|&element| u8::from(element)));
     }
 }
 
@@ -137,14 +140,7 @@ fn read_elements<T: Stored>(
         let bytes = &mut bytes[..(elements - data.len()).min(PIECE) * size_of::<T>()];
         source.read_exact(bytes)?;
         data.try_reserve(bytes.len() / size_of::<T>()).map_err(|_| io::ErrorKind::OutOfMemory)?;
-        for element in bytes.chunks_exact(size_of::<T>()) {
-            let place = data.len();
-            let element = T::from_bytes(element, order);
-            data.push(
-                element
-                    .ok_or_else(|| invalid(&format!("element {place} is neither true (1) nor false (0)")))?,
-            );
-        }
+        T::decode(bytes, order, &mut data)?;
     }
     Ok(data)
 }
@@ -155,7 +151,7 @@ pub(super) fn write(tensor: &Tensor, sink: &mut dyn Write) -> io::Result<()> {
         let mut bytes = Vec::new();
         for piece in tensor.to_vec::<T>().chunks(PIECE) {
             bytes.clear();
-            piece.iter().for_each(|&element| element.append(&mut bytes));
+            T::encode(piece, &mut bytes);
             sink.write_all(&bytes)?;
         }
         Ok(())

@@ -6,7 +6,7 @@
 use super::Slot;
 use retrograd_autograd::Differentiate;
 use retrograd_tensor::{DType, Error, ErrorKind, Tensor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The values of a model's parameters and buffers, by dotted name.
 pub type StateDict = BTreeMap<String, Tensor>;
@@ -147,9 +147,10 @@ pub(super) fn check(
             Err(problem) => problems.push(problem),
         }
     }
-    let known = |name: &str| wanted.iter().any(|slot| slot.names().any(|known| known == name));
+    let known: BTreeSet<&str> = wanted.iter().flat_map(Wanted::names).collect();
     let names = source.names();
-    loaded.unexpected = names.iter().filter(|name| !known(name)).map(|&name| name.to_owned()).collect();
+    loaded.unexpected =
+        names.iter().filter(|name| !known.contains(*name)).map(|&name| name.to_owned()).collect();
     if options.strict {
         problems.extend(loaded.missing.drain(..).map(|name| format!("`{name}` is missing")));
         problems.extend(loaded.unexpected.drain(..).map(|name| format!("`{name}` is unexpected")));

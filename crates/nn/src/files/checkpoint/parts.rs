@@ -3,7 +3,7 @@
 use super::put;
 use crate::module::{Module, StateDict};
 use crate::optim::{Optimizer, entry};
-use crate::schedule::{Schedule, Scheduler};
+use crate::schedule::{ReduceLrOnPlateau, Schedule, Scheduler};
 use retrograd_tensor::{DType, Error, ErrorKind, Rng, Tensor};
 use std::collections::BTreeMap;
 
@@ -108,6 +108,20 @@ impl<'c> Parts<'c> {
         let load =
             |scheduler: &mut Scheduler<S>, state: &StateDict| scheduler.load_state_dict(state, optimizer);
         self.part(name, scheduler, |scheduler| scheduler.state_dict(), load);
+    }
+
+    /// What a schedule that follows a metric has seen, and the rates that it has come to in `optimizer`.
+    ///
+    /// # Panics
+    /// As [`part`](Parts::part).
+    #[track_caller]
+    pub fn plateau(&mut self, name: &str, plateau: &mut ReduceLrOnPlateau, optimizer: &mut dyn Optimizer) {
+        self.part(
+            name,
+            &mut (plateau, optimizer),
+            |(plateau, optimizer)| plateau.state_dict(*optimizer),
+            |(plateau, optimizer), state| plateau.load_state_dict(state, *optimizer),
+        );
     }
 
     /// A random stream.
