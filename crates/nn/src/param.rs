@@ -175,7 +175,7 @@ impl Buffer {
     }
 
     /// A slot for the state of a random stream: [optional](Buffer::optional), and of use only for continuing a run.
-    /// [`Module::save`](crate::Module::save) leaves it out.
+    /// `Module::save` leaves it out.
     ///
     /// ```
     /// use retrograd_nn::{Buffer, Module};
