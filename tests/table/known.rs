@@ -340,3 +340,76 @@ fn a_number_may_be_reduced_along_its_only_axis() {
     refused("axis -2 of a tensor of rank 0", || Tensor::from(2.0).softmax(-2));
     refused("axis 0 of a tensor of rank 0", || Tensor::from(2.0).sum([0, 0]));
 }
+
+#[test]
+fn a_number_is_a_list_of_one() {
+    type Of = fn(&Tensor, isize) -> Tensor;
+    let linear: [Of; 10] = [
+        |x, axis| x.cumsum(axis),
+        |x, axis| x.cumprod(axis),
+        |x, axis| x.logcumsumexp(axis),
+        |x, axis| x.cummax(axis).0,
+        |x, axis| x.cummin(axis).0,
+        |x, axis| x.sort(axis, true).0,
+        |x, axis| x.topk(1, axis, true).0,
+        |x, axis| x.max_along(axis).0,
+        |x, axis| x.min_along_keepdim(axis).0,
+        |x, axis| x.median(axis).0 + x.kthvalue(1, axis).0 - x,
+    ];
+    let places: [Of; 9] = [
+        |x, axis| x.argmax(axis),
+        |x, axis| x.argmin_keepdim(axis),
+        |x, axis| x.argsort(axis, false),
+        |x, axis| x.sort(axis, false).1,
+        |x, axis| x.topk(1, axis, false).1,
+        |x, axis| x.cummax(axis).1,
+        |x, axis| x.cummin(axis).1,
+        |x, axis| x.max_along(axis).1,
+        |x, axis| x.kthvalue(1, axis).1,
+    ];
+    for axis in [0, -1] {
+        for f in linear {
+            let scalar = |x: &Tensor| {
+                let y = f(&x.reshape(()), axis);
+                assert_eq!(y.rank(), 0);
+                y.reshape(1).square()
+            };
+            check([2.0], scalar, [[4.0], [4.0], [2.0]]);
+            let rows = vmap(|x| f(&x[0], axis), &[&Tensor::from([3.0, -1.0])]);
+            same(&rows, &[3.0, -1.0]);
+        }
+        for f in places {
+            let place = f(&Tensor::from(2.0), axis);
+            assert_eq!((place.rank(), place.to_vec::<i64>()), (0, vec![0]));
+        }
+    }
+    same(&Tensor::from(NAN).cummax(0).0, &[NAN]);
+    assert_eq!(Tensor::from(true).cumsum(0).to_vec::<i64>(), [1]);
+    refused("axis 1 of a tensor of rank 0", || Tensor::from(2.0).cumsum(1));
+    refused("axis -2 of a tensor of rank 0", || Tensor::from(2.0).argmax(-2));
+    refused("k is too large: 2 of 1", || Tensor::from(2.0).topk(2, 0, true).0);
+    refused("k is too small: 0 of a scalar", || Tensor::from(2.0).topk(0, 0, true).0);
+}
+
+#[test]
+fn gelu_and_its_distribution_keep_their_digits_far_below_zero() {
+    // From mpmath, to 17 digits.
+    let (at, below) = (-12.0, -2.131_778_534_493_214_8e-32);
+    same(&Tensor::from([at]).gelu(), &[below]);
+    same(&Tensor::from([at]).ndtr(), &[below / at]);
+    let single = Tensor::from([-6.0f32, -9.0, -13.0, -14.0, -16.0]).gelu().cast(F64).to_vec::<f64>();
+    let want = Tensor::from([-6.0f64, -9.0, -13.0, -14.0, -16.0]).gelu().to_vec::<f64>();
+    for (got, want) in single.iter().zip(&want) {
+        assert!((got - want).abs() <= 4e-7 * want.abs() + 1e-45, "{got:e}; should be {want:e}");
+    }
+    check([0.0], Tensor::gelu, [[0.0], [0.5], [0.797_884_560_802_865_4]]);
+    let x = Tensor::from([-INF, INF]).tracked();
+    let y = x.gelu();
+    same(&y, &[-0.0, INF]);
+    same(&grad(&y.sum(()), &[&x])[0], &[0.0, 1.0]);
+    // The slope there is -x p(x) less p / x, which an error function that ends at 1 does not know.
+    let x = Tensor::from([at]).cast(F32).tracked();
+    let slope = grad(&x.gelu().sum(()), &[&x])[0].item();
+    let want = below / at + at * (-0.5 * at * at).exp() / (2.0 * PI).sqrt();
+    assert!((slope / want - 1.0).abs() < 1e-5, "{slope:e}; should be {want:e}");
+}

@@ -258,6 +258,10 @@ real! {
     erf();
     /// 1 - erf(x), accurate in the tail.
     erfc();
+    /// Distribution function of the standard normal distribution, accurate in the tail.
+    ndtr();
+    /// x ndtr(x), accurate in the tail.
+    gelu();
     /// Inverse of the error function.
     erfinv();
     /// log |gamma(x)|.

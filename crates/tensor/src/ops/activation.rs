@@ -7,10 +7,9 @@ use crate::ops::compare::select;
 use crate::ops::reduce::floats;
 use crate::shape;
 use crate::{Scalar, Tensor};
-use std::f64::consts::FRAC_1_SQRT_2;
 
 /// `1 / sqrt(2 * pi)`: the density of the normal distribution at 0.
-const NORMAL: f64 = 0.398_942_280_401_432_7;
+pub(super) const NORMAL: f64 = 0.398_942_280_401_432_7;
 /// `sqrt(2 / pi)`, of the approximate GELU.
 const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
 /// The cubic coefficient of the approximate GELU.
@@ -129,17 +128,19 @@ elementwise! { (o, g)
         let t = x.softplus().tanh();
         g * (t + x * x.sigmoid() * (1.0 - t * t))
     }]; Real;
-    /// `x * P(x)`, where `P` is the distribution function of the standard normal distribution. Integers become
-    /// `F32`. PyTorch's `gelu`; its `approximate="tanh"` is [`Tensor::gelu_tanh`].
+    /// `x * P(x)`, where `P` is the distribution function of the standard normal distribution ([`Tensor::ndtr`]): to a few
+    /// units of the last place down to where it underflows, and 0 at -infinity (PyTorch: NaN). Integers become `F32`.
+    /// PyTorch's `gelu`; its `approximate="tanh"` is [`Tensor::gelu_tanh`].
     ///
     /// *Gradient:* `g * (P(x) + x * p(x))` with the density `p`.
     ///
     /// ```
     /// use retrograd_tensor::Tensor;
     /// assert_eq!(Tensor::from([0.0f32, 100.0]).gelu().to_vec::<f32>(), [0.0, 100.0]);
+    /// assert!((Tensor::from(-10.0f32).gelu().item() / -7.619_853_024e-23 - 1.0).abs() < 1e-6);
     /// ```
-    GELU: float gelu(x) = T::lit(0.5) * x * (T::lit(1.0) + (x * T::lit(FRAC_1_SQRT_2)).erf()); [
-        g * (0.5 * (1.0 + (FRAC_1_SQRT_2 * x).erf()) + x * (NORMAL * (-0.5 * (x * x)).exp()))
+    GELU: float gelu(x) = x.gelu(); [
+        g * (x.ndtr() + (NORMAL * (-0.5 * (x * x)).exp()).gate(x))
     ]; Real => |x, a| vec![match a.str_or("approximate", "none") {
         "tanh" => x[0].gelu_tanh(),
         _ => x[0].gelu(),

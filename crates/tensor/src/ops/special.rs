@@ -1,6 +1,7 @@
 //! Special functions: the error function and the gamma family.
 use crate::apply;
 use crate::elementwise::elementwise;
+use crate::ops::activation::NORMAL;
 use crate::{Scalar, Tensor};
 use std::f64::consts::FRAC_2_SQRT_PI;
 
@@ -23,6 +24,16 @@ elementwise! { (o, g)
     /// assert_eq!(Tensor::from([0.0f32, f32::INFINITY]).erfc().to_vec::<f32>(), [1.0, 0.0]);
     /// ```
     ERFC: float erfc(x) = x.erfc(); [-(g * (FRAC_2_SQRT_PI * (-(x * x)).exp()))]; Real;
+    /// The distribution function of the standard normal distribution, `(1 + erf(x / sqrt(2))) / 2`, accurate where that is
+    /// small. Integers become `F32`. PyTorch's `special.ndtr`.
+    ///
+    /// *Gradient:* `g * exp(-x^2 / 2) / sqrt(2 * pi)`.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.0f32, f32::INFINITY]).ndtr().to_vec::<f32>(), [0.5, 1.0]);
+    /// ```
+    NDTR: float ndtr(x) = x.ndtr(); [g * (NORMAL * (-0.5 * (x * x)).exp())]; Real;
     /// The inverse of the error function: infinite at -1 and 1, NaN beyond. Integers become `F32`.
     ///
     /// *Gradient:* `g * sqrt(pi) / 2 * exp(erfinv(x)^2)`; 0 where `g` is 0.

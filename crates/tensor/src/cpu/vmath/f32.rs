@@ -61,6 +61,12 @@ const ERFC_ROOT: [f32; 8] = [
     0.996_478_14,
 ];
 
+/// e^(a^2 / 2) times the normal distribution function at -a as a fraction, 0 <= a <= 15: no term is negative
+const NORMAL_TAIL: ([f32; 5], [f32; 6]) = (
+    [4.153_217e-3, 4.088_104e-2, 0.183_968_87, 0.439_283_04, 0.5],
+    [1.041_046e-2, 0.102_479_68, 0.471_407_98, 1.205_547_1, 1.676_451_1, 1.0],
+);
+
 const TWO_LOG2_E: f32 = 2.0 * std::f32::consts::LOG2_E;
 
 /// `x = n ln2 + r + c`: returns `(n + SHIFT, r, c)`.
@@ -151,6 +157,17 @@ fn turn(q: u32, (s, c): (f32, f32)) -> f32 {
 pub(super) fn half_exp<const F: bool>(ax: f32) -> f32 {
     let (t, r, _) = reduce::<F>(if ax > 100.0 { 100.0 } else { ax });
     scale(0.5 + 0.5 * (r * r).fma::<F>(r.poly::<F, 5>(EXP), r), t)
+}
+
+/// `f` times the normal distribution function at `-a`, for `0 <= a <= 15`; subnormal only where that product is.
+#[inline(always)]
+fn times_normal_tail<const F: bool>(f: f32, a: f32) -> f32 {
+    let (z, lost) = a.two_prod::<F>(a);
+    let (t, r, c) = reduce::<F>(-0.5 * z);
+    let m = (r * r).fma::<F>(r.poly::<F, 5>(EXP), r);
+    let m = 1.0 + lost.fma::<F>(-0.5, c).fma::<F>(1.0 + m, m);
+    let q = a.poly::<F, 5>(NORMAL_TAIL.0) / a.poly::<F, 6>(NORMAL_TAIL.1);
+    scale(f * m * q, t)
 }
 
 macro_rules! widened {
@@ -322,6 +339,17 @@ impl Math for f32 {
         let power = power * power;
         let far = (1.0 - 1.0 / (power * power)).copysign(self);
         if self.abs() > 1.0 { far } else { near }
+    }
+    #[inline(always)]
+    fn ndtr<const F: bool>(self) -> f32 {
+        let tail = times_normal_tail::<F>(1.0, self.abs().bound(0.0, 15.0));
+        if self > 0.0 { 1.0 - tail } else { tail }
+    }
+    #[inline(always)]
+    fn gelu<const F: bool>(self) -> f32 {
+        let x = self.bound(-15.0, 15.0);
+        let tail = times_normal_tail::<F>(x, x.abs());
+        if self > 0.0 { self - tail } else { tail }
     }
     #[inline(always)]
     fn pow<const F: bool>(self, y: f32) -> f32 {

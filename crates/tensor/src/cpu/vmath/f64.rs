@@ -269,6 +269,14 @@ impl Math for f64 {
         special::erfc::<F>(self)
     }
     #[inline(always)]
+    fn ndtr<const F: bool>(self) -> f64 {
+        special::ndtr::<F>(self)
+    }
+    #[inline(always)]
+    fn gelu<const F: bool>(self) -> f64 {
+        special::gelu::<F>(self)
+    }
+    #[inline(always)]
     fn erfinv<const F: bool>(self) -> f64 {
         special::erfinv::<F>(self)
     }

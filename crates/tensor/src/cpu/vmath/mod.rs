@@ -38,7 +38,7 @@
 //! Over the whole range, subnormal arguments and results, infinities and NaN
 //! included, in units in the last place: 0.5 `sqrt`; 1.5 `exp`, `log`, `sin`,
 //! `cos`, `tanh`, `sigmoid`, `expm1`, `log1p`; 4 the other elementary functions,
-//! `erf`, `erfc`, `erfinv` and `pow`; 16 of the larger of `|f|` and `|x f'(x)|`
+//! `erf`, `erfc`, `erfinv` and `pow`; 6 `ndtr` and `gelu`; 16 of the larger of `|f|` and `|x f'(x)|`
 //! for `lgamma`, `digamma`, `polygamma`. The tests beside this file hold it to that.
 
 mod arith;
@@ -135,6 +135,10 @@ pub(crate) trait Math: Copy {
     fn erf<const F: bool>(self) -> Self;
     /// `1 - erf(x)`, accurate in the tail.
     fn erfc<const F: bool>(self) -> Self;
+    /// The distribution function of the standard normal distribution, accurate in the tail.
+    fn ndtr<const F: bool>(self) -> Self;
+    /// `x * ndtr(x)`, accurate in the tail.
+    fn gelu<const F: bool>(self) -> Self;
     /// The inverse of `erf`.
     fn erfinv<const F: bool>(self) -> Self;
     /// `log(|gamma(x)|)`.

@@ -156,6 +156,8 @@ UNARY = {
     "sqrt": (mpmath.sqrt, positive),
     "erf": (mpmath.erf, mixed((-1.1, 1.1), (-6, 6), high=2)),
     "erfc": (mpmath.erfc, mixed((-1.1, 1.1), (-6, 6), (0, 27.2), low=-60, high=4)),
+    "ndtr": (mpmath.ncdf, mixed((-1.2, 1.2), (-6, 6), (-38.4, 0), low=-60, high=5)),
+    "gelu": (lambda x: x * mpmath.ncdf(x), mixed((-1.2, 1.2), (-6, 6), (-38.4, 0), low=-1070, high=5)),
     "erfinv": (inverse_erf, mixed((-1, 1), (0.9, 1), high=-1)),
     "lgamma": (log_gamma, lambda r, n: mixed((-12, 12), (0.5, 3), (-2.75, -2.4), high=9)(r, n - 20) + spread(r, 20, 9, 1014, False)),
     "digamma": (mpmath.digamma, lambda r, n: mixed((-12, 12), (1, 2), high=9)(r, n - 20) + spread(r, 20, 9, 1014, False)),

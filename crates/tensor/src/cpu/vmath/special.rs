@@ -7,7 +7,7 @@ use super::Math;
 use super::arith::Arith;
 use super::f64::{exp_parts, scale};
 use super::trig::{PI_LO, sin_cos_pi};
-use std::f64::consts::PI;
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// erf(x) / x in z = x^2, |x| <= 1
 const ERF: [f64; 12] = [
@@ -139,6 +139,33 @@ pub(super) fn erfc<const F: bool>(x: f64) -> f64 {
     let near = x.fma::<F>(-erf_ratio::<F>(x), 1.0);
     let y = if x < -1.0 { 2.0 - far } else { near };
     if x > 0.8 { far } else { y }
+}
+
+/// `f` times the normal distribution function at `-a`, for `0 <= a <= 40`; subnormal only where that product is.
+#[inline(always)]
+fn times_normal_tail<const F: bool>(f: f64, a: f64) -> f64 {
+    let (z, ze) = a.two_prod::<F>(a);
+    let (m, t) = exp_parts::<F>(-0.5 * z, -0.5 * ze);
+    let x = a * FRAC_1_SQRT_2;
+    let far = x.bound(0.79, 29.0);
+    let u = (far - 4.0) / (far + 4.0);
+    let far = scale(f * (0.5 * m * (u.poly::<F, 20>(ERFCX) / (1.0 + 2.0 * far))), t);
+    let near = x.bound(0.0, 1.0);
+    let near = f * near.fma::<F>(-0.5 * erf_ratio::<F>(near), 0.5);
+    if x > 0.8 { far } else { near }
+}
+
+#[inline(always)]
+pub(super) fn ndtr<const F: bool>(x: f64) -> f64 {
+    let tail = times_normal_tail::<F>(1.0, x.abs().bound(0.0, 40.0));
+    if x > 0.0 { 1.0 - tail } else { tail }
+}
+
+#[inline(always)]
+pub(super) fn gelu<const F: bool>(x: f64) -> f64 {
+    let bounded = x.bound(-40.0, 40.0);
+    let tail = times_normal_tail::<F>(bounded, bounded.abs());
+    if x > 0.0 { x - tail } else { tail }
 }
 
 #[inline(always)]

@@ -30,7 +30,7 @@ macro_rules! tables {
 tables! {
     exp 1.5 log 1.5 sin_any 1.5 cos_any 1.5 tanh 1.5 sigmoid 1.5 expm1 1.5 log1p 1.5
     exp2 4.0 log2 4.0 log10 4.0 tan_any 4.0 asin 4.0 acos 4.0 atan 4.0 sinh 4.0 cosh 4.0
-    asinh 4.0 acosh 4.0 atanh 4.0 softplus 4.0 erf 4.0 erfc 4.0 erfinv 4.0
+    asinh 4.0 acosh 4.0 atanh 4.0 softplus 4.0 erf 4.0 erfc 4.0 erfinv 4.0 ndtr 6.0 gelu 6.0
     lgamma 16.0 digamma 16.0;
     pow 4.0 atan2 4.0 hypot 4.0 polygamma 16.0
 }
@@ -305,6 +305,14 @@ macro_rules! special_values {
             ("erfc", 0.0, 1.0),
             ("erfc", INF, 0.0),
             ("erfc", -INF, 2.0),
+            ("ndtr", 0.0, 0.5),
+            ("ndtr", INF, 1.0),
+            ("ndtr", -INF, 0.0),
+            ("gelu", 0.0, 0.0),
+            ("gelu", -0.0, -0.0),
+            ("gelu", INF, INF),
+            ("gelu", MAX, MAX),
+            ("gelu", -INF, -0.0),
             ("erfinv", -0.0, -0.0),
             ("erfinv", 1.0, INF),
             ("erfinv", -1.0, -INF),
