@@ -139,7 +139,7 @@ fn every_composite_says_what_of() {
             (true, false) => {}
             (false, true) => drop(needed.insert(operator.name)),
             (false, false) => {
-                findings.push(format!("{}: its doc does not say `Composite of`", operator.name))
+                findings.push(format!("{}: its doc does not say `Composite of`", operator.name));
             }
             (true, true) => findings.push(format!("{}: a composite, and in OWN", operator.name)),
         }
