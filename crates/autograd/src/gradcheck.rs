@@ -93,6 +93,7 @@ fn place(t: &Tensor, mut k: usize) -> Vec<usize> {
     }
     at
 }
+type Function<'a> = &'a dyn Fn(&[Tensor]) -> Tensor;
 impl GradCheck {
     /// [`gradcheck`] with these settings.
     ///
@@ -117,12 +118,7 @@ impl GradCheck {
     }
     /// The gradients of `f` with differences of `surrogate`, or else of `f`.
     #[track_caller]
-    fn compare(
-        &self,
-        f: &dyn Fn(&[Tensor]) -> Tensor,
-        surrogate: Option<&dyn Fn(&[Tensor]) -> Tensor>,
-        xs: &[&Tensor],
-    ) -> Result<(), Error> {
+    fn compare(&self, f: Function<'_>, surrogate: Option<Function<'_>>, xs: &[&Tensor]) -> Result<(), Error> {
         let leaves: Vec<Tensor> =
             xs.iter().map(|x| plain(x).map(|x| x.tracked())).collect::<Result<_, _>>()?;
         let y = enable_grad(|| f(&leaves));

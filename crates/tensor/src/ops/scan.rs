@@ -13,7 +13,7 @@ use crate::entry::Entry;
 use crate::error::Error;
 use crate::op::{Batch, Kernel, Op, Saves, Spec, Specs};
 use crate::ops::reduce::floats;
-use crate::ops::sort::{along, pair, span};
+use crate::ops::sort::{lined, pair, span, unlined};
 use crate::record::{Context, Cotangents};
 use crate::shape::{AxisVec, Shape};
 use half::{bf16, f16};
@@ -383,7 +383,8 @@ impl Tensor {
     #[track_caller]
     fn running(&self, name: &'static str, running: Running, axis: isize) -> Tensor {
         let x = if let Running::LogSumExp = running { self.clone() } else { summable(self) };
-        along(&x, name, axis, |x, axis| apply::op(Cumulative { running, axis, reverse: false }, &[x]))
+        let (x, axis) = lined(&x, name, axis);
+        unlined(apply::op(Cumulative { running, axis, reverse: false }, &[&x]), self)
     }
     #[track_caller]
     fn shifted(&self, axis: usize, back: bool, fill: f64) -> Tensor {

@@ -207,32 +207,32 @@ fn select<P: Ord + Copy>(mut packed: Vec<P>, part: &mut [i64], from: usize, posi
     part.iter_mut().zip(&packed[from..end]).for_each(|(to, &p)| *to = position(p));
 }
 
-/// What `f` makes of `x` along an axis, of the same rank. A scalar counts as a list of one, as in PyTorch.
+/// This and the place of an axis of it. A scalar counts as a list of one, as in PyTorch.
 #[track_caller]
-pub(super) fn along(
-    x: &Tensor,
-    op: &'static str,
-    axis: isize,
-    f: impl FnOnce(&Tensor, usize) -> Tensor,
-) -> Tensor {
+pub(super) fn lined(x: &Tensor, op: &'static str, axis: isize) -> (Tensor, usize) {
     if x.rank() == 0 && matches!(axis, 0 | -1) {
-        return f(&x.reshaped(&Shape::from([1])), 0).reshaped(&Shape::scalar());
+        return (x.reshaped(&Shape::from([1])), 0);
     }
-    f(x, shape::axis(op, axis, x.rank()).or_raise())
+    (x.clone(), shape::axis(op, axis, x.rank()).or_raise())
+}
+/// What was made of [`lined`], as a scalar again if `x` is one.
+#[track_caller]
+pub(super) fn unlined(y: Tensor, x: &Tensor) -> Tensor {
+    if x.rank() == 0 { y.reshaped(&Shape::scalar()) } else { y }
 }
 
 impl Tensor {
     /// Positions along `axis`, which keeps as many elements as are chosen.
     #[track_caller]
     fn order(&self, name: &'static str, axis: isize, choice: impl FnOnce(usize) -> Choice) -> Tensor {
-        along(self, name, axis, |x, axis| {
-            apply::op(Order { name, axis, choice: choice(x.shape()[axis]) }, &[x])
-        })
+        let (x, axis) = lined(self, name, axis);
+        unlined(apply::op(Order { name, axis, choice: choice(x.shape()[axis]) }, &[&x]), self)
     }
     /// Where the largest or smallest element along `axis` is, which is kept at size 1.
     #[track_caller]
     fn arg(&self, name: &'static str, axis: isize, largest: bool) -> Tensor {
-        along(self, name, axis, |x, axis| apply::op(Arg { name, axis, largest }, &[x]))
+        let (x, axis) = lined(self, name, axis);
+        unlined(apply::op(Arg { name, axis, largest }, &[&x]), self)
     }
     /// The elements at some positions along `axis`, and the positions.
     #[track_caller]

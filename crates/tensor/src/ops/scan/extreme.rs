@@ -6,7 +6,7 @@ use crate::call::{Call, by_dtype};
 use crate::dtype::I64;
 use crate::error::Error;
 use crate::op::{Batch, Gradient, Kernel, Op, Spec, Specs};
-use crate::ops::sort::{along, key};
+use crate::ops::sort::{key, lined, unlined};
 use smallvec::smallvec;
 
 /// Where the largest or smallest element so far is: the last of equal ones, and any NaN.
@@ -65,8 +65,9 @@ impl Tensor {
     /// If there is no such axis.
     #[track_caller]
     pub fn cummax(&self, axis: isize) -> (Tensor, Tensor) {
-        let find = |x: &Tensor, axis| apply::op(RunningExtreme { largest: true, axis }, &[x]);
-        self.pick(axis, along(self, "cummax", axis, find))
+        let (x, at) = lined(self, "cummax", axis);
+        let indices = apply::op(RunningExtreme { largest: true, axis: at }, &[&x]);
+        self.pick(axis, unlined(indices, self))
     }
     /// The smallest element so far along `axis`, and where it is: the last of equal ones. From a NaN on, NaN.
     ///
@@ -85,7 +86,8 @@ impl Tensor {
     /// If there is no such axis.
     #[track_caller]
     pub fn cummin(&self, axis: isize) -> (Tensor, Tensor) {
-        let find = |x: &Tensor, axis| apply::op(RunningExtreme { largest: false, axis }, &[x]);
-        self.pick(axis, along(self, "cummin", axis, find))
+        let (x, at) = lined(self, "cummin", axis);
+        let indices = apply::op(RunningExtreme { largest: false, axis: at }, &[&x]);
+        self.pick(axis, unlined(indices, self))
     }
 }
