@@ -46,15 +46,15 @@ impl Autoencoder {
     fn new(pixels: usize, width: usize, rng: &mut Rng) -> Self {
         let encoder = Sequential::new()
             .then(Linear::new(pixels, width, rng))
-            .then(Relu)
+            .then(Tanh)
             .then(Linear::new(width, width / 2, rng))
-            .then(Relu)
+            .then(Tanh)
             .then(Linear::new(width / 2, 2, rng));
         let decoder = Sequential::new()
             .then(Linear::new(2, width / 2, rng))
-            .then(Relu)
+            .then(Tanh)
             .then(Linear::new(width / 2, width, rng))
-            .then(Relu)
+            .then(Tanh)
             .then(Linear::new(width, pixels, rng))
             .then(Sigmoid);
         Self { encoder, decoder }

@@ -10,7 +10,7 @@
 #![expect(clippy::print_stdout, reason = "a program that tells what it learned")]
 
 use clap::Parser;
-use retrograd::nn::data::{FASHION_CLASSES, RandomCrop, RandomHorizontalFlip, Transform};
+use retrograd::data::{FASHION_CLASSES, RandomCrop, RandomHorizontalFlip, Transform};
 use retrograd::prelude::*;
 use std::error::Error;
 use std::path::PathBuf;
@@ -75,10 +75,10 @@ impl LeNet {
     }
 }
 
-/// The predicted class of each sample, a thousand at a time.
+/// The predicted class of each sample, at most a thousand at a time.
 fn predict(model: &LeNet, x: &Tensor) -> Tensor {
     no_grad(|| {
-        let parts = x.split(vec![1000; x.size(0) / 1000], 0);
+        let parts = x.chunk(x.size(0).div_ceil(1000), 0);
         Tensor::cat(&parts.iter().map(|x| model.forward(x).argmax(-1)).collect::<Vec<_>>(), 0)
     })
 }

@@ -1,9 +1,9 @@
-//! An LSTM forecasts the sunspots of next year from those of the years before, beside two forecasts that cost nothing:
-//! next year is as this year, and a linear combination of nine years.
+//! An LSTM forecasts the sunspots of next year from those of the years before, beside two forecasts that cost little:
+//! next year is as this year, and a linear combination of nine years, which it comes near or passes, by the seed.
 //!
 //! ```text
 //! cargo run --release --example lstm_sunspots
-//! cargo run --release --example lstm_sunspots -- --hidden 32 --epochs 300
+//! cargo run --release --example lstm_sunspots -- --hidden 16 --window 24
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a program that tells what it learned")]
@@ -21,8 +21,8 @@ const TEST: i64 = 1921;
 /// Forecasts sunspots one year ahead.
 #[derive(Parser)]
 struct Options {
-    /// Numbers in the state of the LSTM.
-    #[arg(short = 'n', long, default_value_t = 16)]
+    /// Numbers in the state of the LSTM; with many more it learns the noise of 189 years by heart.
+    #[arg(short = 'n', long, default_value_t = 4)]
     hidden: usize,
     /// Years that a forecast may look back.
     #[arg(short, long, default_value_t = 32)]
@@ -31,7 +31,7 @@ struct Options {
     #[arg(short, long, default_value_t = 1e-2)]
     lr: f64,
     /// Passes over the training set.
-    #[arg(short, long, default_value_t = 150)]
+    #[arg(short, long, default_value_t = 60)]
     epochs: usize,
     /// Seed of the initial weights and of the order of samples.
     #[arg(short, long, default_value_t = 0)]
@@ -81,14 +81,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let TensorDataset { x: years, y: numbers } = data::sunspots(SUNSPOTS)?;
     // Square roots vary alike in quiet and in busy years.
-    let transform = |numbers: &Tensor| numbers.sqrt() / 4.0 - 1.5;
+    let series = numbers.sqrt() / 4.0 - 1.5;
     let back = |values: &Tensor| ((values + 1.5) * 4.0).relu().square();
 
     let first_forecast = years.to_vec::<i64>()[0] + options.window as i64;
-    let raw = windows(&numbers, options.window).split(|at| first_forecast + at as i64 >= TEST);
     let Split { train, test } =
-        windows(&transform(&numbers), options.window).split(|at| first_forecast + at as i64 >= TEST);
-    let truth = raw.test.y.select(1, -1);
+        windows(&series, options.window).split(|at| first_forecast + at as i64 >= TEST);
 
     let mut rng = Rng::new(options.seed);
     let batch_first = Recurrent { batch_first: true, ..Recurrent::default() };
@@ -113,12 +111,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         schedule.step(&mut adam);
     }
 
-    let lstm = back(&model.forward(&test.x).select(1, -1).detach());
-    let learned = back(&model.forward(&train.x).select(1, -1).detach());
-    let linear = autoregression(&raw.train, &raw.test, 9);
-    println!("root mean squared error in training: {:.2}", rmse(&learned, &raw.train.y.select(1, -1)));
+    let last = |values: &Tensor| back(&values.select(1, -1).detach());
+    let (truth, lstm) = (last(&test.y), last(&model.forward(&test.x)));
+    let linear = back(&autoregression(&train, &test, 9));
+    println!(
+        "root mean squared error in training: {:.2}",
+        rmse(&last(&model.forward(&train.x)), &last(&train.y))
+    );
     println!("root mean squared error from {TEST} on:");
-    println!("  as this year     {:6.2}", rmse(&raw.test.x.select(1, -1), &truth));
+    println!("  as this year     {:6.2}", rmse(&last(&test.x), &truth));
     println!("  linear, 9 years  {:6.2}", rmse(&linear, &truth));
     println!("  LSTM             {:6.2}", rmse(&lstm, &truth));
 

@@ -20,6 +20,9 @@ const COLOURS: [&str; 10] = [
     "#f0e442",
 ];
 
+/// The most series whose legend lies inside the plot.
+const INSIDE: usize = 7;
+
 /// A panel of lines and points over a common pair of axes.
 ///
 /// ```
@@ -64,7 +67,7 @@ impl Chart {
     /// ```
     /// use retrograd_nn::chart::Chart;
     /// let chart = Chart::new("Codes", "first", "second").scatter("zeros", [(0.1, 2.0), (0.3, 1.5)]);
-    /// assert!(chart.to_svg().contains("zeros"));
+    /// assert_eq!(chart.to_svg().matches("h0").count(), 2);              // lines of no length are dots
     /// ```
     #[must_use]
     pub fn scatter(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
@@ -91,7 +94,8 @@ impl Chart {
     fn draw(&self, svg: &mut String, left: f64) {
         let values =
             |part: fn(&(f64, f64)) -> f64| self.series.iter().flat_map(|series| &series.points).map(part);
-        let across = Axis::over(values(|p| p.0), false).on(left + MARGIN[0], left + WIDTH - MARGIN[2]);
+        let across = Axis::over(values(|p| p.0), false)
+            .on(left + MARGIN[0], left + WIDTH - MARGIN[2] - self.room_beside());
         let up = Axis::over(values(|p| p.1), self.log).on(HEIGHT - MARGIN[3], MARGIN[1]);
         for (at, text) in up.ticks() {
             rule(svg, [across.from, at, across.to, at]);
@@ -114,12 +118,23 @@ impl Chart {
         append(svg, format_args!(r#"<text {place} text-anchor="middle" font-size="12">{text}</text>"#));
     }
 
-    /// Names of the series, at the place along the sides of the plot where they hide the least.
-    fn legend(&self, svg: &mut String, across: &Axis, up: &Axis) {
-        let Some(longest) = self.series.iter().map(|series| series.name.chars().count()).max() else {
-            return;
-        };
-        let (width, height) = (34.0 + 6.6 * longest as f64, 8.0 + 16.0 * self.series.len() as f64);
+    /// Width and height of the legend.
+    fn legend_size(&self) -> [f64; 2] {
+        let longest = self.series.iter().map(|series| series.name.chars().count()).max().unwrap_or(0);
+        [34.0 + 6.6 * longest as f64, 8.0 + 16.0 * self.series.len() as f64]
+    }
+
+    /// The width kept free beside the plot for a legend that would hide too much of it.
+    fn room_beside(&self) -> f64 {
+        if self.series.len() > INSIDE { self.legend_size()[0] } else { 0.0 }
+    }
+
+    /// The corner of the legend: beside the plot, or at the place along its sides where it hides the least.
+    fn legend_place(&self, across: &Axis, up: &Axis) -> (f64, f64) {
+        let [width, height] = self.legend_size();
+        if self.series.len() > INSIDE {
+            return (across.to + 6.0, up.to);
+        }
         let (left, right) = (across.from + 6.0, across.to - width - 6.0);
         let (top, bottom) = (up.to + 6.0, up.from - height - 6.0);
         let hidden = |&(x, y): &(f64, f64)| {
@@ -132,7 +147,15 @@ impl Chart {
         };
         let middle = f64::midpoint(top, bottom);
         let places = [top, bottom, middle].into_iter().flat_map(|y| [(right, y), (left, y)]);
-        let (x, y) = places.min_by_key(hidden).unwrap_or((right, top));
+        places.min_by_key(hidden).unwrap_or((right, top))
+    }
+
+    /// Names of the series in their colours.
+    fn legend(&self, svg: &mut String, across: &Axis, up: &Axis) {
+        if self.series.is_empty() {
+            return;
+        }
+        let ((x, y), [width, height]) = (self.legend_place(across, up), self.legend_size());
         let place = format!(r#"x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
         append(svg, format_args!(r##"<rect {place} fill="#fff" fill-opacity="0.85" stroke="#ccc"/>"##));
         for (row, (series, colour)) in self.series.iter().zip(COLOURS.iter().cycle()).enumerate() {
