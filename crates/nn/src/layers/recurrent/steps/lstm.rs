@@ -35,7 +35,8 @@ pub(in super::super) fn scan(
 }
 
 fn run(x: &[Tensor]) -> Tensor {
-    let (turned, projection) = (x[1].t(), x.get(4).map(Tensor::t));
+    // Laid out once for the products of all steps.
+    let (turned, projection) = (x[1].t().contiguous(), x.get(4).map(|p| p.t().contiguous()));
     let (mut h, mut c) = (x[2].clone(), x[3].clone());
     let (mut states, mut cells) = (vec![], vec![]);
     for xw in x[0].unbind(0) {
