@@ -117,22 +117,76 @@ pub fn with_vjp(
     rule: impl Fn(&[Tensor], &Tensor, &Tensor) -> Vec<Tensor> + Send + Sync + 'static,
 ) -> Tensor {
     let at = Location::caller();
-    hidden::few("with_vjp", xs.len()).or_raise();
+    ruled("with_vjp", xs, |x| (f(x), vec![]), move |x, y, _, g| rule(x, y, g), at)
+}
+
+/// [`with_vjp`] with a function that also gives intermediate results for its rule, which the tape keeps: the
+/// residuals of JAX's `custom_vjp`, what `ctx.save_for_backward` keeps in PyTorch. The rule gets the operands, the
+/// result, the residuals and the cotangent.
+///
+/// Residuals are constants to a rule that is differentiated itself. Where its operands are tracked it must make them
+/// again from these, or second derivatives are wrong.
+///
+/// ```
+/// use retrograd_autograd::{Differentiate, gradcheck, gradgradcheck, with_vjp_residuals};
+/// use retrograd_tensor::Tensor;
+/// let square_of_exp = |x: &[Tensor]| {
+///     with_vjp_residuals(
+///         &[&x[0]],
+///         |x| {
+///             let e = x[0].exp();
+///             (&e * &e, vec![e])
+///         },
+///         |x, _, kept, g| {
+///             let e = if x[0].is_tracked() { x[0].exp() } else { kept[0].clone() };
+///             vec![g * 2.0 * &e * &e]
+///         },
+///     )
+/// };
+/// let x = Tensor::from([0.2f64, -0.7]);
+/// assert!(gradcheck(square_of_exp, &[&x]).is_ok() && gradgradcheck(square_of_exp, &[&x]).is_ok());
+/// ```
+///
+/// # Panics
+/// As [`with_vjp`]; operands and residuals are counted together.
+#[track_caller]
+pub fn with_vjp_residuals(
+    xs: &[&Tensor],
+    f: impl Fn(&[Tensor]) -> (Tensor, Vec<Tensor>) + Send + Sync + 'static,
+    rule: impl Fn(&[Tensor], &Tensor, &[Tensor], &Tensor) -> Vec<Tensor> + Send + Sync + 'static,
+) -> Tensor {
+    ruled("with_vjp_residuals", xs, f, rule, Location::caller())
+}
+fn ruled(
+    name: &'static str,
+    xs: &[&Tensor],
+    f: impl Fn(&[Tensor]) -> (Tensor, Vec<Tensor>),
+    rule: impl Fn(&[Tensor], &Tensor, &[Tensor], &Tensor) -> Vec<Tensor> + Send + Sync + 'static,
+    at: &'static Location<'static>,
+) -> Tensor {
+    hidden::few(name, xs.len()).or_raise();
     let (levels, sizes) = levels::union(xs);
     let xs: Vec<Tensor> = xs.iter().map(|&x| levels::vary(x, &levels, &sizes)).collect();
-    let y = levels::vary(&no_grad(|| f(&xs)), &levels, &sizes);
+    let (y, residuals) = no_grad(|| f(&xs));
+    let y = levels::vary(&y, &levels, &sizes);
     if !hidden::recording() || !xs.iter().any(hidden::is_tracked) {
         return y;
     }
-    let edges: Vec<Option<Edge>> = xs.iter().map(|x| hidden::edge(x).cloned()).collect();
-    let plain: Vec<Tensor> = xs.iter().map(|x| levels::show(x, &levels, &sizes)).collect();
+    hidden::few(name, xs.len() + residuals.len()).or_raise();
+    let residuals = residuals.iter().map(|r| levels::vary(&r.detach(), &levels, &sizes));
+    let operands: Vec<Tensor> = xs.iter().cloned().chain(residuals).collect();
+    let edges: Vec<Option<Edge>> = operands.iter().map(|x| hidden::edge(x).cloned()).collect();
+    let plain: Vec<Tensor> = operands.iter().map(|x| levels::show(x, &levels, &sizes)).collect();
+    let own = xs.len();
     let rule = move |cx: &Context<'_>, g: &Tensor| {
-        let x: Vec<Tensor> = (0..cx.operands()).map(|i| levels::hide(&cx.input(i), &levels)).collect();
-        let parts = rule(&x, &levels::hide(&cx.output(0), &levels), &levels::hide(g, &levels));
-        let parts = hidden::answers("with_vjp", parts, &x, at);
-        parts.iter().map(|part| Some(levels::show(part, &levels, &sizes))).collect()
+        let all: Vec<Tensor> = (0..cx.operands()).map(|i| levels::hide(&cx.input(i), &levels)).collect();
+        let (x, residuals) = all.split_at(own);
+        let parts = rule(x, &levels::hide(&cx.output(0), &levels), residuals, &levels::hide(g, &levels));
+        let parts = hidden::answers(name, parts, x, at);
+        let none = residuals.iter().map(|_| None);
+        parts.iter().map(|part| Some(levels::show(part, &levels, &sizes))).chain(none).collect()
     };
-    let op = Custom { name: "with_vjp", saves: Saves { inputs: u64::MAX, outputs: 1 }, rule: Box::new(rule) };
+    let op = Custom { name, saves: Saves { inputs: u64::MAX, outputs: 1 }, rule: Box::new(rule) };
     hidden::ruled(&y.detach(), Box::new(op), &edges, &plain, at)
 }
 

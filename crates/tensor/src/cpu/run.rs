@@ -242,7 +242,8 @@ impl Run<'_> {
         let register = (self.walk.block.min(self.bound.space.n) * self.code.width).next_multiple_of(64);
         with_scratch(register * self.code.slots as usize, |scratch| {
             let (mut at, moving) = self.places(scratch, register);
-            let ahead = (self.far && self.code.steps.len() > 1).then(|| Ahead::new(&moving, self.walk.block, self.code.steps.len()));
+            let ahead = (self.far && self.code.steps.len() > 1)
+                .then(|| Ahead::new(&moving, self.walk.block, self.code.steps.len()));
             for b in from..to {
                 let (start, len) = self.walk.at(b);
                 let (row, rows) =

@@ -2,21 +2,22 @@
 //! part with all biases. A projected state is P h'.
 
 use super::{before, part, weight_gradient};
-use retrograd_autograd::with_vjp;
+use retrograd_autograd::{Differentiate, with_vjp_residuals};
 use retrograd_tensor::{Scalar, Tensor, cat, force_all, map_n, map_n_out, stack};
 
 /// The next state and cell, given the input's and the state's part, each with the rows of i, f, g and o, and the cell.
 #[track_caller]
 pub(in super::super) fn step(x: &Tensor, hw: &Tensor, c: &Tensor) -> (Tensor, Tensor) {
+    open(&(x + hw), c)
+}
+/// The next state and cell, given what the gates are functions of and the cell.
+#[track_caller]
+fn open(gates: &Tensor, c: &Tensor) -> (Tensor, Tensor) {
     let n = c.size(-1);
-    let parts = [0, 1, 2].into_iter().flat_map(|k| [part(x, k, n).into(), part(hw, k, n).into()]);
-    let c = map_n(parts.chain([c.into()]), |s| {
-        let (i, f, g) = ((s[0] + s[1]).sigmoid(), (s[2] + s[3]).sigmoid(), (s[4] + s[5]).tanh());
-        f * s[6] + i * g
-    });
-    let h = map_n([part(x, 3, n).into(), part(hw, 3, n).into(), (&c).into()], |s| {
-        (s[0] + s[1]).sigmoid() * s[2].tanh()
-    });
+    let parts = [0, 1, 2].map(|k| part(gates, k, n).into());
+    let c =
+        map_n(parts.into_iter().chain([c.into()]), |s| s[1].sigmoid() * s[3] + s[0].sigmoid() * s[2].tanh());
+    let h = map_n([part(gates, 3, n).into(), (&c).into()], |s| s[0].sigmoid() * s[1].tanh());
     (h, c)
 }
 
@@ -31,26 +32,29 @@ pub(in super::super) fn scan(
     projection: Option<&Tensor>,
 ) -> Tensor {
     let operands: Vec<&Tensor> = [xw, w, h, c].into_iter().chain(projection).collect();
-    with_vjp(&operands, run, pull)
+    with_vjp_residuals(&operands, run, pull)
 }
 
-fn run(x: &[Tensor]) -> Tensor {
+/// The result of [`scan`], and what the gates of all steps are functions of.
+fn run(x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
     // Laid out once for the products of all steps.
     let (turned, projection) = (x[1].t().contiguous(), x.get(4).map(|p| p.t().contiguous()));
     let (mut h, mut c) = (x[2].clone(), x[3].clone());
-    let (mut states, mut cells) = (vec![], vec![]);
+    let (mut states, mut cells, mut gates) = (vec![], vec![], vec![]);
     for xw in x[0].unbind(0) {
-        (h, c) = step(&xw, &h.matmul(&turned), &c);
+        let sums = xw + h.matmul(&turned);
+        (h, c) = open(&sums, &c);
+        gates.push(sums);
         if let Some(projection) = &projection {
             h = h.matmul(projection);
         }
         states.push(h.clone());
         cells.push(c.clone());
     }
-    cat(&[stack(&states, 0), stack(&cells, 0)], -1)
+    (cat(&[stack(&states, 0), stack(&cells, 0)], -1), vec![stack(&gates, 0)])
 }
 
-fn pull(x: &[Tensor], y: &Tensor, g: &Tensor) -> Vec<Tensor> {
+fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
     let (xw, w, h, c, projection) = (&x[0], &x[1], &x[2], &x[3], x.get(4));
     let (width, n) = (h.size(-1), c.size(-1));
     let [states, cells, of_states, of_cells] = [y, g]
@@ -59,7 +63,9 @@ fn pull(x: &[Tensor], y: &Tensor, g: &Tensor) -> Vec<Tensor> {
         .try_into()
         .expect("four parts");
     let before_states = before(h, &states);
-    let gates = xw + before_states.matmul(w.t());
+    // A rule that is differentiated itself needs gates that are functions of its operands.
+    let again = x.iter().chain([y]).any(Tensor::is_tracked);
+    let gates = if again { xw + before_states.matmul(w.t()) } else { kept[0].clone() };
     let parts = [0, 1, 2, 3].into_iter().map(|k| part(&gates, k, n).into());
     // What the cotangent of a cell is multiplied by for i, f, g and the cell before, that of a state for o and the
     // cell; and the state before it is projected.
