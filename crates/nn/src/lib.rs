@@ -38,7 +38,7 @@
 //! | [`optim`], [`schedule`] | optimizers, clipping, averages, loss scaling; learning rates over time |
 //! | `files` (feature of that name) | weights, arrays and checkpoints in files |
 //! | [`mod@audit`] | what a backward pass gave each parameter |
-//! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the progress line, accuracy, curves |
+//! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the training loop, metrics, curves |
 //!
 //! This crate calls public methods of tensors and of the tape; it knows no kernel, no buffer and no record.
 //! Names, layouts, defaults and formulas are PyTorch's.
@@ -104,7 +104,7 @@ pub mod prelude {
     pub use crate::functional::{Attention, Functional};
     pub use crate::init::{self, Fan, Nonlinearity};
     pub use crate::layers::*;
-    pub use crate::metrics::{ConfusionMatrix, accuracy};
+    pub use crate::metrics::{self, ConfusionMatrix, Metric, accuracy};
     pub use crate::module::{LoadOptions, Mode, StateDict};
     pub use crate::optim::{
         Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, GradScaler, Lamb, Lbfgs, Lion,
@@ -113,7 +113,7 @@ pub mod prelude {
     };
     pub use crate::param::{Buffer, Param};
     pub use crate::schedule::{self, Schedule, Scheduler};
-    pub use crate::train::Progress;
+    pub use crate::train::{EarlyStopping, Output, Progress, Trainer};
     // The trait and its derive macro.
     pub use crate::Module;
 }

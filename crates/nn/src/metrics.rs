@@ -1,139 +1,95 @@
-//! How good a classifier is: accuracy and the confusion matrix.
+//! How good a model is: shares of right classes, precision and recall, the ROC curve, distances, perplexity.
 //!
-//! Metrics read elements and count; nothing here is tracked or lazy.
+//! A plain function takes all predictions at once; a struct takes them batch by batch: [`Metric::update`],
+//! [`compute`](Metric::compute), [`reset`](Metric::reset). Metrics read elements and count; nothing here is tracked or
+//! lazy, and all arithmetic is in `f64`.
+//!
+//! | | functions | over batches |
+//! |---|---|---|
+//! | classes | [`accuracy`], [`top_k_accuracy`] | [`Accuracy`], [`TopK`] |
+//! | which classes | [`precision`], [`recall`], [`f1`] | [`Precision`], [`Recall`], [`F1`], [`ConfusionMatrix`] |
+//! | scores of two classes | [`roc_auc`] | [`RocAuc`] |
+//! | numbers | [`mae`], [`mse`], [`rmse`], [`r2`] | [`Mae`], [`Mse`], [`Rmse`], [`R2`] |
+//! | text | [`perplexity`] | [`Perplexity`] |
+
+mod accuracy;
+mod confusion;
+mod perplexity;
+mod precision;
+mod regress;
+mod roc;
 
 use retrograd_tensor::{Error, ErrorKind, I64, Tensor, raise};
-use std::fmt;
 
-/// The share of samples whose prediction is their label; NaN without samples.
+pub use accuracy::{Accuracy, TopK, accuracy, top_k_accuracy};
+pub use confusion::ConfusionMatrix;
+pub use perplexity::{Perplexity, perplexity};
+pub use precision::{Average, F1, Precision, Recall, f1, precision, recall};
+pub use regress::{Mae, Mse, R2, Rmse, mae, mse, r2, rmse};
+pub use roc::{RocAuc, roc_auc};
+
+/// A figure that is gathered batch by batch.
 ///
-/// `predictions` are scores with one more axis than the labels, the classes, at position 1 as in
-/// [`cross_entropy`](crate::Losses::cross_entropy), of which the largest counts; or classes themselves.
+/// What has been gathered can be taken out and put back, so that a run that was interrupted within an epoch goes on
+/// counting where it was.
 ///
 /// ```
-/// use retrograd_nn::metrics::accuracy;
+/// use retrograd_nn::metrics::{Mae, Metric};
 /// use retrograd_tensor::Tensor;
-/// let scores = Tensor::from([[0.1f32, 0.9], [0.8, 0.2]]);
-/// assert_eq!(accuracy(&scores, &Tensor::from([1i64, 1])), 0.5);
+/// let mut metric = Mae::new();
+/// metric.update(&Tensor::from([1.0f32, 2.0]), &Tensor::from([1.0f32, 4.0]));
+/// let mut other = Mae::new();
+/// other.set_state(&metric.state())?;
+/// assert_eq!((metric.compute(), other.compute()), (1.0, 1.0));
+/// metric.reset();
+/// assert!(metric.compute().is_nan());
+/// # Ok::<(), retrograd_tensor::Error>(())
 /// ```
-///
-/// # Panics
-/// If shapes do not fit.
+pub trait Metric {
+    /// Counts a batch of predictions with what they should be.
+    ///
+    /// # Panics
+    /// If shapes do not fit.
+    #[track_caller]
+    fn update(&mut self, predictions: &Tensor, targets: &Tensor);
+
+    /// The figure for everything since the beginning or the last [`reset`](Metric::reset); NaN if it has none.
+    fn compute(&self) -> f64;
+
+    /// Forgets everything that was counted.
+    fn reset(&mut self);
+
+    /// What was counted.
+    fn state(&self) -> Vec<f64>;
+
+    /// Goes on from what [`state`](Metric::state) gave.
+    ///
+    /// # Errors
+    /// If these are not the numbers of this metric; nothing is changed then.
+    fn set_state(&mut self, state: &[f64]) -> Result<(), Error>;
+}
+
+/// The `N` numbers of a metric's state.
+fn check_state<'s, const N: usize>(op: &'static str, state: &'s [f64]) -> Result<&'s [f64; N], Error> {
+    state.try_into().map_err(|_| {
+        let detail = format!("state does not fit: {} numbers; it takes {N}", state.len());
+        Error::new(op, ErrorKind::Format, detail)
+    })
+}
+
+/// Predictions and targets as numbers, one for each element.
 #[track_caller]
-pub fn accuracy(predictions: &Tensor, labels: &Tensor) -> f64 {
-    let pairs = pairs("accuracy", predictions, labels);
-    let right = pairs.iter().filter(|(predicted, label)| predicted == label).count();
-    right as f64 / pairs.len() as f64
-}
-
-/// How often each class was taken for each.
-///
-/// It prints as a table: a row for each class, a column for each prediction.
-///
-/// ```
-/// use retrograd_nn::metrics::ConfusionMatrix;
-/// use retrograd_tensor::Tensor;
-/// let (predicted, labels) = (Tensor::from([0i64, 1, 1]), Tensor::from([0i64, 1, 0]));
-/// let matrix = ConfusionMatrix::of(2, &predicted, &labels);
-/// assert_eq!(matrix.count(0, 1), 1);
-/// assert_eq!(matrix.recall(0), 0.5);
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfusionMatrix {
-    classes: usize,
-    /// Rows are labels, columns predictions.
-    counts: Vec<u64>,
-}
-
-impl ConfusionMatrix {
-    /// No samples yet, of this many classes.
-    pub fn new(classes: usize) -> Self {
-        Self { classes, counts: vec![0; classes * classes] }
+fn numbers(op: &'static str, predictions: &Tensor, targets: &Tensor) -> (Vec<f64>, Vec<f64>) {
+    if predictions.shape()[..] != targets.shape()[..] {
+        let detail = format!(
+            "shapes do not fit: predictions {}, targets {}; each prediction has one target",
+            predictions.shape(),
+            targets.shape()
+        );
+        raise(Error::new(op, ErrorKind::Shape, detail));
     }
-
-    /// That of these predictions, given as in [`accuracy`].
-    ///
-    /// # Panics
-    /// If shapes do not fit, or a prediction or label is no class.
-    #[track_caller]
-    pub fn of(classes: usize, predictions: &Tensor, labels: &Tensor) -> Self {
-        let mut matrix = Self::new(classes);
-        matrix.add(predictions, labels);
-        matrix
-    }
-
-    /// Counts more samples.
-    ///
-    /// # Panics
-    /// If shapes do not fit, or a prediction or label is no class.
-    #[track_caller]
-    pub fn add(&mut self, predictions: &Tensor, labels: &Tensor) {
-        for (predicted, label) in pairs("ConfusionMatrix", predictions, labels) {
-            let (row, column) = (self.class(label), self.class(predicted));
-            self.counts[row * self.classes + column] += 1;
-        }
-    }
-
-    #[track_caller]
-    fn class(&self, value: i64) -> usize {
-        match usize::try_from(value) {
-            Ok(class) if class < self.classes => class,
-            _ => {
-                let detail = format!("no such class: {value}; classes lie in 0..{}", self.classes);
-                raise(Error::new("ConfusionMatrix", ErrorKind::Index, detail))
-            }
-        }
-    }
-
-    /// How many samples of class `label` were predicted to be `predicted`.
-    pub fn count(&self, label: usize, predicted: usize) -> u64 {
-        self.counts[label * self.classes + predicted]
-    }
-
-    /// The number of samples.
-    pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// The share of samples on the diagonal.
-    pub fn accuracy(&self) -> f64 {
-        let right: u64 = (0..self.classes).map(|class| self.count(class, class)).sum();
-        right as f64 / self.total() as f64
-    }
-
-    /// Of the samples predicted to be `class`, the share that are; NaN if there are none.
-    pub fn precision(&self, class: usize) -> f64 {
-        let predicted: u64 = (0..self.classes).map(|label| self.count(label, class)).sum();
-        self.count(class, class) as f64 / predicted as f64
-    }
-
-    /// Of the samples of `class`, the share that were predicted to be; NaN if there are none.
-    pub fn recall(&self, class: usize) -> f64 {
-        let labelled: u64 = (0..self.classes).map(|predicted| self.count(class, predicted)).sum();
-        self.count(class, class) as f64 / labelled as f64
-    }
-}
-
-impl fmt::Display for ConfusionMatrix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = |n: u64| n.to_string().len();
-        let largest = self.counts.iter().copied().max().unwrap_or(0).max(self.classes as u64);
-        let width = digits(largest).max(2);
-        write!(f, "label \\ predicted")?;
-        (0..self.classes).try_for_each(|class| write!(f, " {class:>width$}"))?;
-        writeln!(f, "  recall")?;
-        for label in 0..self.classes {
-            write!(f, "{label:>17}")?;
-            for predicted in 0..self.classes {
-                match self.count(label, predicted) {
-                    0 => write!(f, " {:>width$}", ".")?,
-                    count => write!(f, " {count:>width$}")?,
-                }
-            }
-            writeln!(f, "  {:>6.3}", self.recall(label))?;
-        }
-        Ok(())
-    }
+    let read = |t: &Tensor| t.cast(retrograd_tensor::F64).to_vec::<f64>();
+    (read(predictions), read(targets))
 }
 
 /// Predicted class and label of each sample.

@@ -42,6 +42,7 @@ pub use adagrad::{Adagrad, AdagradOptions};
 pub use adam::{Adam, AdamOptions, AdamW, AdamWOptions};
 pub use adamax::{Adamax, AdamaxOptions};
 pub use average::WeightAverage;
+pub(crate) use clip::grad_norm;
 pub use clip::{ClipNorm, clip_grad_norm, clip_grad_norm_with, clip_grad_value};
 pub use lamb::{Lamb, LambOptions};
 pub use lbfgs::Lbfgs;

@@ -235,6 +235,18 @@ impl<T: Sample, B: Send + 'static> DataLoader<T, B> {
         self.epoch
     }
 
+    /// How many samples of the present epoch have been given out.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// How many samples the present epoch gives out.
+    #[track_caller]
+    pub(crate) fn epoch_samples(&self) -> usize {
+        let samples = self.order().0.len();
+        if self.drop_last { samples / self.batch_size * self.batch_size } else { samples }
+    }
+
     /// Goes to the beginning of this epoch.
     pub fn set_epoch(&mut self, epoch: u64) {
         (self.epoch, self.position) = (epoch, 0);

@@ -65,6 +65,12 @@ pub fn clip_grad_value(model: &dyn Module, grads: &mut Gradients, limit: f64) ->
     Ok(())
 }
 
+/// The Euclidean norm of the gradients that there are, not computed yet.
+pub(crate) fn grad_norm(model: &dyn Module, grads: &Gradients) -> Result<Tensor, Error> {
+    let found = usable("grad_norm", model, grads, Unused::Skip)?;
+    Ok(no_grad(|| joint_norm(&found, 2.0)))
+}
+
 /// The norm of all gradients as one vector.
 fn joint_norm(found: &[(&Param, Tensor)], order: f64) -> Tensor {
     let parts = found.iter().map(|(_, grad)| match order {

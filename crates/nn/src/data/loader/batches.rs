@@ -33,6 +33,21 @@ impl<'a, T: Sample, B: Send + 'static> LoaderBatches<'a, T, B> {
         }
     }
 
+    /// The loader, as it stands after the batches that were given out: what a checkpoint within an epoch saves.
+    ///
+    /// ```
+    /// use retrograd_nn::data::{DataLoader, TensorDataset};
+    /// use retrograd_tensor::Tensor;
+    /// let data = TensorDataset::new(Tensor::zeros([5]), Tensor::zeros([5]));
+    /// let mut loader = DataLoader::new(data).batch_size(2);
+    /// let mut batches = loader.batches();
+    /// batches.next();
+    /// assert_eq!(batches.loader().state_dict()["position"].item(), 2.0);
+    /// ```
+    pub fn loader(&self) -> &DataLoader<T, B> {
+        self.loader
+    }
+
     /// The batch whose first sample has this place in the epoch.
     fn part(&self, first: usize) -> Option<Part> {
         let left = self.order.get(first..)?;
