@@ -37,6 +37,7 @@
 //! | [`functional`] | composites that only networks use: [`Functional`], the [`Losses`] |
 //! | [`optim`], [`schedule`] | optimizers, clipping, averages, loss scaling; learning rates over time |
 //! | `files` (feature of that name) | weights, arrays and checkpoints in files |
+//! | [`autocast`] | mixed precision: products in a half type |
 //! | [`mod@audit`] | what a backward pass gave each parameter |
 //! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the training loop, metrics, curves |
 //!
@@ -49,6 +50,7 @@
 extern crate self as retrograd;
 
 pub mod audit;
+mod autocast;
 pub mod chart;
 pub mod data;
 #[cfg(feature = "files")]
@@ -64,6 +66,7 @@ pub mod schedule;
 pub mod train;
 
 pub use audit::{Audit, audit};
+pub use autocast::{autocast, autocast_dtype};
 pub use functional::loss::{
     Bce, BceWithLogits, CrossEntropy, Ctc, GaussianNll, HingeEmbedding, Huber, KlDiv, Losses, MultiMargin,
     Nll, PoissonNll, Reduction, SmoothL1, TaskLosses, TripletMargin,
@@ -93,6 +96,7 @@ pub mod derive_support {
 /// What a program that trains a network usually needs; part of the facade's prelude.
 pub mod prelude {
     pub use crate::audit::audit;
+    pub use crate::autocast;
     pub use crate::chart::{Chart, save_svg};
     pub use crate::data::{self, DataLoader, Dataset, Split, TensorDataset};
     #[cfg(feature = "files")]

@@ -1,5 +1,6 @@
 //! Scaled dot-product attention, as a formula: scores, softmax, weighted values.
 
+use crate::autocast::{high, low};
 use retrograd_tensor::{Bool, Error, ErrorKind, I64, Tensor, raise};
 
 /// Options of [`Functional::scaled_dot_product_attention`](super::Functional::scaled_dot_product_attention).
@@ -23,7 +24,7 @@ const OP: &str = "scaled_dot_product_attention";
 pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, options: &Attention) -> Tensor {
     check(q, k, v);
     let (k, v) = if options.grouped { (shared(q, k), shared(q, v)) } else { (k.clone(), v.clone()) };
-    weights(q, &k, options).matmul(v)
+    low(&weights(q, &k, options)).matmul(low(&v))
 }
 
 /// How much each query attends to each key: `[.., L, S]`, of sum 1 over the keys.
@@ -32,7 +33,8 @@ pub(crate) fn weights(q: &Tensor, k: &Tensor, options: &Attention) -> Tensor {
     let scale = options.scale.unwrap_or(1.0 / (q.size(-1) as f64).sqrt());
     // On both factors, so that half types do not overflow between.
     let (sign, root) = (scale.signum(), scale.abs().sqrt());
-    let mut scores = (q * (sign * root)).matmul((k * root).mt());
+    let (q, k) = (&low(q), &low(k));
+    let mut scores = high(&(q * (sign * root)).matmul((k * root).mt()));
     let (l, s) = (q.size(-2), k.size(-2));
     if options.causal {
         let (rows, columns) = (I64.arange(0, l, 1).reshape([-1, 1]), I64.arange(0, s, 1));
@@ -43,7 +45,10 @@ pub(crate) fn weights(q: &Tensor, k: &Tensor, options: &Attention) -> Tensor {
     };
     scores = match mask.dtype() {
         Bool => mask.where_(scores, f64::NEG_INFINITY),
-        dtype if dtype.is_float() => scores + mask.cast_as(q),
+        dtype if dtype.is_float() => {
+            let mask = mask.cast_as(&scores);
+            scores + mask
+        }
         dtype => {
             let detail = format!("the mask is {dtype}; it must be bool, true where to attend, or floats");
             raise(Error::new(OP, ErrorKind::Dtype, detail))

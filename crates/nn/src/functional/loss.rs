@@ -15,6 +15,7 @@ mod task;
 pub use task::{Ctc, MultiMargin, TaskLosses};
 
 use super::sealed;
+use crate::autocast::high;
 use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
 
 #[doc(hidden)]
@@ -166,7 +167,8 @@ options! {
 /// ```
 pub trait Losses: sealed::Sealed {
     #[doc(hidden)]
-    fn this(&self) -> &Tensor;
+    #[track_caller]
+    fn this(&self) -> Tensor;
 
     /// Mean cross-entropy of logits against a target: log-softmax over the classes, then the negative
     /// log-likelihood.
@@ -178,7 +180,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes do not fit, or a label is no class.
     #[track_caller]
     fn cross_entropy(&self, target: &Tensor) -> Tensor {
-        classify::cross_entropy(self.this(), target, &CrossEntropy::default())
+        classify::cross_entropy(&self.this(), target, &CrossEntropy::default())
     }
 
     /// [`cross_entropy`](Losses::cross_entropy) with class weights, an ignored label, label smoothing, another
@@ -190,7 +192,7 @@ pub trait Losses: sealed::Sealed {
     /// As [`cross_entropy`](Losses::cross_entropy).
     #[track_caller]
     fn cross_entropy_with(&self, target: &Tensor, options: impl Into<CrossEntropy>) -> Tensor {
-        classify::cross_entropy(self.this(), target, &options.into())
+        classify::cross_entropy(&self.this(), target, &options.into())
     }
 
     /// Mean negative log-likelihood of labels, given the logarithms of the classes' probabilities.
@@ -199,7 +201,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes do not fit, or a label is no class.
     #[track_caller]
     fn nll_loss(&self, labels: &Tensor) -> Tensor {
-        classify::nll_loss(self.this(), labels, &Nll::default())
+        classify::nll_loss(&self.this(), labels, &Nll::default())
     }
 
     /// [`nll_loss`](Losses::nll_loss) with class weights, an ignored label, another axis of classes.
@@ -208,7 +210,7 @@ pub trait Losses: sealed::Sealed {
     /// As [`nll_loss`](Losses::nll_loss).
     #[track_caller]
     fn nll_loss_with(&self, labels: &Tensor, options: impl Into<Nll>) -> Tensor {
-        classify::nll_loss(self.this(), labels, &options.into())
+        classify::nll_loss(&self.this(), labels, &options.into())
     }
 
     /// Mean of -(y log p + (1 - y) log(1 - p)) for probabilities p; logarithms are cut off at -100.
@@ -217,7 +219,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ, as for every loss below.
     #[track_caller]
     fn binary_cross_entropy(&self, target: &Tensor) -> Tensor {
-        classify::binary_cross_entropy(self.this(), target, &Bce::default())
+        classify::binary_cross_entropy(&self.this(), target, &Bce::default())
     }
 
     /// [`binary_cross_entropy`](Losses::binary_cross_entropy) with weights.
@@ -226,7 +228,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn binary_cross_entropy_with(&self, target: &Tensor, options: impl Into<Bce>) -> Tensor {
-        classify::binary_cross_entropy(self.this(), target, &options.into())
+        classify::binary_cross_entropy(&self.this(), target, &options.into())
     }
 
     /// Mean binary cross-entropy of logits, the sigmoid included, without overflow or cancellation.
@@ -235,7 +237,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn binary_cross_entropy_with_logits(&self, target: &Tensor) -> Tensor {
-        classify::binary_cross_entropy_with_logits(self.this(), target, &BceWithLogits::default())
+        classify::binary_cross_entropy_with_logits(&self.this(), target, &BceWithLogits::default())
     }
 
     /// [`binary_cross_entropy_with_logits`](Losses::binary_cross_entropy_with_logits) with weights.
@@ -248,7 +250,7 @@ pub trait Losses: sealed::Sealed {
         target: &Tensor,
         options: impl Into<BceWithLogits>,
     ) -> Tensor {
-        classify::binary_cross_entropy_with_logits(self.this(), target, &options.into())
+        classify::binary_cross_entropy_with_logits(&self.this(), target, &options.into())
     }
 
     /// Mean over all elements of q (log q - log p), for log p and probabilities q. The divergence proper sums
@@ -258,7 +260,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn kl_div(&self, target: &Tensor) -> Tensor {
-        classify::kl_div(self.this(), target, &KlDiv::default())
+        classify::kl_div(&self.this(), target, &KlDiv::default())
     }
 
     /// [`kl_div`](Losses::kl_div) with logarithms as target, or the mean over samples.
@@ -267,7 +269,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn kl_div_with(&self, target: &Tensor, options: impl Into<KlDiv>) -> Tensor {
-        classify::kl_div(self.this(), target, &options.into())
+        classify::kl_div(&self.this(), target, &options.into())
     }
 
     /// Mean of (x - y)².
@@ -276,7 +278,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn mse_loss(&self, target: &Tensor) -> Tensor {
-        regress::mse_loss(self.this(), target, Reduction::Mean)
+        regress::mse_loss(&self.this(), target, Reduction::Mean)
     }
 
     /// [`mse_loss`](Losses::mse_loss) with another reduction.
@@ -285,7 +287,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn mse_loss_with(&self, target: &Tensor, reduction: Reduction) -> Tensor {
-        regress::mse_loss(self.this(), target, reduction)
+        regress::mse_loss(&self.this(), target, reduction)
     }
 
     /// Mean of |x - y|; the gradient is 0 where they are equal.
@@ -294,7 +296,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn l1_loss(&self, target: &Tensor) -> Tensor {
-        regress::l1_loss(self.this(), target, Reduction::Mean)
+        regress::l1_loss(&self.this(), target, Reduction::Mean)
     }
 
     /// [`l1_loss`](Losses::l1_loss) with another reduction.
@@ -303,7 +305,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn l1_loss_with(&self, target: &Tensor, reduction: Reduction) -> Tensor {
-        regress::l1_loss(self.this(), target, reduction)
+        regress::l1_loss(&self.this(), target, reduction)
     }
 
     /// Mean of (x - y)² / 2 where |x - y| < 1, of |x - y| - 1/2 elsewhere.
@@ -312,7 +314,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn smooth_l1_loss(&self, target: &Tensor) -> Tensor {
-        regress::smooth_l1_loss(self.this(), target, &SmoothL1::default())
+        regress::smooth_l1_loss(&self.this(), target, &SmoothL1::default())
     }
 
     /// [`smooth_l1_loss`](Losses::smooth_l1_loss) with another bend.
@@ -321,7 +323,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ, or β is negative.
     #[track_caller]
     fn smooth_l1_loss_with(&self, target: &Tensor, options: impl Into<SmoothL1>) -> Tensor {
-        regress::smooth_l1_loss(self.this(), target, &options.into())
+        regress::smooth_l1_loss(&self.this(), target, &options.into())
     }
 
     /// Mean of (x - y)² / 2 where |x - y| < 1, of |x - y| - 1/2 elsewhere.
@@ -330,7 +332,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn huber_loss(&self, target: &Tensor) -> Tensor {
-        regress::huber_loss(self.this(), target, &Huber::default())
+        regress::huber_loss(&self.this(), target, &Huber::default())
     }
 
     /// [`huber_loss`](Losses::huber_loss) with another bend: the line's slope is δ.
@@ -339,7 +341,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ, or δ is not positive.
     #[track_caller]
     fn huber_loss_with(&self, target: &Tensor, options: impl Into<Huber>) -> Tensor {
-        regress::huber_loss(self.this(), target, &options.into())
+        regress::huber_loss(&self.this(), target, &options.into())
     }
 
     /// Mean of exp(x) - y x, for the logarithm x of a Poisson rate and a count y.
@@ -348,7 +350,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn poisson_nll_loss(&self, target: &Tensor) -> Tensor {
-        regress::poisson_nll_loss(self.this(), target, &PoissonNll::default())
+        regress::poisson_nll_loss(&self.this(), target, &PoissonNll::default())
     }
 
     /// [`poisson_nll_loss`](Losses::poisson_nll_loss) of the rate itself, or with the term of the target.
@@ -357,7 +359,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn poisson_nll_loss_with(&self, target: &Tensor, options: impl Into<PoissonNll>) -> Tensor {
-        regress::poisson_nll_loss(self.this(), target, &options.into())
+        regress::poisson_nll_loss(&self.this(), target, &options.into())
     }
 
     /// Mean of (log v + (x - y)² / v) / 2, for a mean x and a variance v.
@@ -369,7 +371,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes do not fit.
     #[track_caller]
     fn gaussian_nll_loss(&self, target: &Tensor, variance: &Tensor) -> Tensor {
-        regress::gaussian_nll_loss(self.this(), target, variance, &GaussianNll::default())
+        regress::gaussian_nll_loss(&self.this(), target, variance, &GaussianNll::default())
     }
 
     /// [`gaussian_nll_loss`](Losses::gaussian_nll_loss) with the constant term, or another least variance.
@@ -383,7 +385,7 @@ pub trait Losses: sealed::Sealed {
         variance: &Tensor,
         options: impl Into<GaussianNll>,
     ) -> Tensor {
-        regress::gaussian_nll_loss(self.this(), target, variance, &options.into())
+        regress::gaussian_nll_loss(&self.this(), target, variance, &options.into())
     }
 
     /// Mean of the distance x of like pairs (target 1), and of max(0, 1 - x) of unlike ones (target -1).
@@ -392,7 +394,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn hinge_embedding_loss(&self, target: &Tensor) -> Tensor {
-        margin::hinge_embedding_loss(self.this(), target, &HingeEmbedding::default())
+        margin::hinge_embedding_loss(&self.this(), target, &HingeEmbedding::default())
     }
 
     /// [`hinge_embedding_loss`](Losses::hinge_embedding_loss) with another margin.
@@ -401,7 +403,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn hinge_embedding_loss_with(&self, target: &Tensor, options: impl Into<HingeEmbedding>) -> Tensor {
-        margin::hinge_embedding_loss(self.this(), target, &options.into())
+        margin::hinge_embedding_loss(&self.this(), target, &options.into())
     }
 
     /// Mean of log(1 + exp(-y x)), for targets y of 1 and -1.
@@ -410,7 +412,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn soft_margin_loss(&self, target: &Tensor) -> Tensor {
-        margin::soft_margin_loss(self.this(), target, Reduction::Mean)
+        margin::soft_margin_loss(&self.this(), target, Reduction::Mean)
     }
 
     /// [`soft_margin_loss`](Losses::soft_margin_loss) with another reduction.
@@ -419,7 +421,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn soft_margin_loss_with(&self, target: &Tensor, reduction: Reduction) -> Tensor {
-        margin::soft_margin_loss(self.this(), target, reduction)
+        margin::soft_margin_loss(&self.this(), target, reduction)
     }
 
     /// Mean of max(0, 1 + d(anchor, positive) - d(anchor, negative)), for the Euclidean distance over the last
@@ -429,7 +431,7 @@ pub trait Losses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn triplet_margin_loss(&self, positive: &Tensor, negative: &Tensor) -> Tensor {
-        margin::triplet_margin_loss(self.this(), positive, negative, &TripletMargin::default())
+        margin::triplet_margin_loss(&self.this(), positive, negative, &TripletMargin::default())
     }
 
     /// [`triplet_margin_loss`](Losses::triplet_margin_loss) with another margin, norm, or the swapped distance.
@@ -443,13 +445,14 @@ pub trait Losses: sealed::Sealed {
         negative: &Tensor,
         options: impl Into<TripletMargin>,
     ) -> Tensor {
-        margin::triplet_margin_loss(self.this(), positive, negative, &options.into())
+        margin::triplet_margin_loss(&self.this(), positive, negative, &options.into())
     }
 }
 
 impl Losses for Tensor {
-    fn this(&self) -> &Tensor {
-        self
+    #[track_caller]
+    fn this(&self) -> Tensor {
+        high(self)
     }
 }
 

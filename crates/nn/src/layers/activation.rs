@@ -4,6 +4,7 @@
 //! Formulas, gradients and kinks are documented at those methods; defaults are PyTorch's.
 
 use super::passes_on;
+use crate::autocast::high;
 use crate::param::Param;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
@@ -89,7 +90,7 @@ plain! {
     /// x - tanh(x).
     TanhShrink => |x| x.map(|x| x - x.tanh());
     /// [`Softmax`] of the channels at each place of an image `[.., channels, height, width]`.
-    Softmax2d => |x| x.softmax(-3);
+    Softmax2d => |x| high(x).softmax(-3);
 }
 
 with_settings! {
@@ -119,12 +120,12 @@ with_settings! {
     Softmax {
         /// The axis, counted from the end if negative.
         axis: isize = -1
-    } => |x| x.softmax(axis);
+    } => |x| high(x).softmax(axis);
     /// [`Softmax`] of -x.
     Softmin {
         /// The axis, counted from the end if negative.
         axis: isize = -1
-    } => |x| x.softmin(axis);
+    } => |x| high(x).softmin(axis);
     /// The first half of an axis times the sigmoid of the second.
     Glu {
         /// The axis, counted from the end if negative.
@@ -151,7 +152,7 @@ with_settings! {
     LogSoftmax {
         /// The axis, counted from the end if negative.
         axis: isize = -1
-    } => |x| x.log_softmax(axis);
+    } => |x| high(x).log_softmax(axis);
 }
 
 /// x where it is positive, else weight · x, with one weight for all elements or one for each channel, axis 1.

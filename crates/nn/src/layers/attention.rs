@@ -1,6 +1,7 @@
 //! Attention with several heads.
 
 use super::{Dropout, Linear};
+use crate::autocast::low;
 use crate::functional::{Attention, attention};
 use crate::init;
 use crate::param::Param;
@@ -195,7 +196,7 @@ impl MultiheadAttention {
         if let Some(dropout) = &self.dropout {
             weights = dropout.forward(&weights);
         }
-        let y = weights.matmul(&v).transpose(1, 2).flatten(2, 3);
+        let y = low(&weights).matmul(low(&v)).transpose(1, 2).flatten(2, 3);
         let y = if self.batch_first { y } else { y.transpose(0, 1) };
         (self.out_proj.forward(&y), weights)
     }
@@ -215,7 +216,8 @@ impl MultiheadAttention {
         let same = |a: &Tensor, b: &Tensor| std::ptr::eq(a, b);
         if let (Some(weight), true) = (&self.in_proj_weight, same(query, key) && same(key, value)) {
             // Self-attention: one product for all three.
-            let all = self.sequences_first(query.linear(weight, self.in_proj_bias.as_deref()));
+            let bias = self.in_proj_bias.as_deref().map(low);
+            let all = self.sequences_first(low(query).linear(low(weight), bias.as_ref()));
             return [0, 1, 2].map(|k| all.narrow(-1, k * embed, embed));
         }
         [self.projection(0, query), self.projection(1, key), self.projection(2, value)]
@@ -230,7 +232,8 @@ impl MultiheadAttention {
             (Some(weight), _) => weight.value().clone(),
             (None, packed) => rows(packed.as_ref().expect("weights are packed or apart")),
         };
-        self.sequences_first(t.linear(weight, self.in_proj_bias.as_ref().map(rows).as_ref()))
+        let bias = self.in_proj_bias.as_ref().map(|packed| low(&rows(packed)));
+        self.sequences_first(low(t).linear(low(&weight), bias.as_ref()))
     }
 
     #[track_caller]
@@ -243,7 +246,7 @@ impl MultiheadAttention {
     fn extended(&self, t: &Tensor, more: Option<&Param>) -> Tensor {
         let mut parts = vec![t.clone()];
         let one = [t.size(0), 1, t.size(2)];
-        parts.extend(more.map(|more| more.broadcast_to(one)));
+        parts.extend(more.map(|more| low(more).broadcast_to(one)));
         if self.zero {
             parts.push(t.dtype().zeros(one));
         }

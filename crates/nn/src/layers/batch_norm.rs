@@ -1,6 +1,7 @@
 //! Normalisation by statistics of a batch or of each example, with running statistics for evaluation.
 
 use super::{numbered, passes_on};
+use crate::autocast::high;
 use crate::functional::Functional;
 use crate::module::{Mode, Module, Slot, SlotMut, join};
 use crate::param::{Buffer, Param};
@@ -196,7 +197,7 @@ impl<const N: usize> BatchNormNd<N> {
     /// than two elements.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let rank = x.rank();
+        let (x, rank) = (&high(x), x.rank());
         check(Self::NAME, x, self.channels, rank == N + 2 || N == 1 && rank == 2, 1);
         let (weight, bias) = (self.weight.as_deref(), self.bias.as_deref());
         if let (Some(running), false) = (&self.running, self.mode.is_training()) {
@@ -245,7 +246,7 @@ impl<const N: usize> InstanceNormNd<N> {
     /// If `x` has not the axes or channels of the layer, or its elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let (rank, channel_axis) = (x.rank(), x.rank().wrapping_sub(N + 1));
+        let (x, rank, channel_axis) = (&high(x), x.rank(), x.rank().wrapping_sub(N + 1));
         check(Self::NAME, x, self.channels, rank == N + 2 || rank == N + 1, channel_axis);
         if rank == N + 1 {
             return self.normalised(&x.unsqueeze(0)).squeeze(0);

@@ -1,6 +1,7 @@
 //! Convolutions over one to three spatial axes, plain and transposed.
 
 use super::{IntoSizes, Weighted, check_spatial_rank, numbered, passes_on, uniform_param};
+use crate::autocast::low;
 use crate::param::Param;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Conv, Error, ErrorKind, IntoPadding, PadMode, Padding, Rng, Tensor, raise};
@@ -236,7 +237,8 @@ impl<const N: usize> Weighted for ConvNd<N> {
     #[track_caller]
     fn forward_by(&self, weight: &Tensor, x: &Tensor) -> Tensor {
         check_input::<N>(Self::NAME, x, weight.size(1) * self.groups, weight.size(0));
-        let bias = self.bias.as_deref();
+        let (x, weight, bias) = (&low(x), &low(weight), self.bias.as_deref().map(low));
+        let bias = bias.as_ref();
         if self.mode == PadMode::Zeros {
             return convolve::<N>(x, weight, bias, self.conv.clone().padding(self.padding.clone()));
         }
@@ -254,7 +256,8 @@ impl<const N: usize> Weighted for ConvTransposeNd<N> {
     #[track_caller]
     fn forward_by(&self, weight: &Tensor, x: &Tensor) -> Tensor {
         check_input::<N>(Self::NAME, x, weight.size(0), weight.size(1) * self.groups);
-        let (bias, conv) = (self.bias.as_deref(), self.conv.clone());
+        let (x, weight, bias) = (&low(x), &low(weight), self.bias.as_deref().map(low));
+        let (bias, conv) = (bias.as_ref(), self.conv.clone());
         match N {
             1 => x.conv_transpose1d(weight, bias, conv),
             2 => x.conv_transpose2d(weight, bias, conv),

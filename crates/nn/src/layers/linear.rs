@@ -1,6 +1,7 @@
 //! The fully connected layer, and the one that is linear in each of two inputs.
 
 use super::{Weighted, passes_on, uniform_param};
+use crate::autocast::low;
 use crate::param::Param;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
@@ -58,7 +59,7 @@ impl Weighted for Linear {
             );
             raise(Error::new("Linear", ErrorKind::Shape, detail));
         }
-        x.linear(weight, self.bias.as_deref())
+        low(x).linear(low(weight), self.bias.as_deref().map(low).as_ref())
     }
 }
 
@@ -113,13 +114,14 @@ impl Bilinear {
             raise(Error::new("Bilinear", ErrorKind::Shape, detail));
         }
         // All x W[o] in one product, then the dot products with y.
-        let matrix = self.weight.permute([1, 0, 2]).reshape([first, outputs * second]);
+        let (x, y) = (low(x), low(y));
+        let matrix = low(&self.weight).permute([1, 0, 2]).reshape([first, outputs * second]);
         let rows = x.reshape([-1, first as isize]).matmul(matrix);
         let rows = rows.reshape([-1, outputs as isize, second as isize]);
         let form = (rows * y.reshape([-1, 1, second as isize])).sum(-1);
         lead.push(outputs);
         let form = form.reshape(&lead[..]);
-        self.bias.as_ref().map_or_else(|| form.clone(), |bias| &form + bias)
+        self.bias.as_deref().map_or_else(|| form.clone(), |bias| &form + low(bias))
     }
 }
 

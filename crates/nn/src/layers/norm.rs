@@ -1,6 +1,7 @@
 //! Normalisation within each example: by the last axes, by their root mean square, by groups of channels.
 
 use super::passes_on;
+use crate::autocast::high;
 use crate::functional::Functional;
 use crate::param::Param;
 use retrograd_nn_derive::Module;
@@ -62,7 +63,7 @@ impl LayerNorm {
     /// If the last axes of `x` are not of the layer's shape, or its elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.layer_norm(self.shape.clone(), self.weight.as_deref(), self.bias.as_deref(), self.eps)
+        high(x).layer_norm(self.shape.clone(), self.weight.as_deref(), self.bias.as_deref(), self.eps)
     }
 }
 
@@ -114,7 +115,7 @@ impl RmsNorm {
     /// If the last axes of `x` are not of the layer's shape, or its elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.rms_norm(self.shape.clone(), self.weight.as_deref(), self.eps)
+        high(x).rms_norm(self.shape.clone(), self.weight.as_deref(), self.eps)
     }
 }
 
@@ -167,7 +168,7 @@ impl GroupNorm {
     /// If `x` has other channels than the layer, the groups do not divide them, or its elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.group_norm(self.groups, self.weight.as_deref(), self.bias.as_deref(), self.eps)
+        high(x).group_norm(self.groups, self.weight.as_deref(), self.bias.as_deref(), self.eps)
     }
 }
 

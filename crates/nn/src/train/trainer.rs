@@ -11,7 +11,7 @@ use crate::metrics::Metric;
 use crate::module::Module;
 use crate::optim::{ClipNorm, Optimizer};
 use crate::schedule::{Better, ReduceLrOnPlateau, Schedule, Scheduler};
-use retrograd_tensor::{Error, ErrorKind, raise};
+use retrograd_tensor::{DType, Error, ErrorKind, F32, raise};
 use std::fmt;
 #[cfg(feature = "files")]
 use std::path::PathBuf;
@@ -80,6 +80,7 @@ pub struct Trainer<'a, M, B> {
     pub(super) stopping: Option<EarlyStopping>,
     pub(super) callbacks: Vec<Box<dyn Callback<M> + 'a>>,
     pub(super) non_finite: NonFinite,
+    pub(super) autocast: DType,
     pub(super) keep_steps: bool,
     pub(super) progress: bool,
     pub(super) run: Run,
@@ -154,6 +155,7 @@ impl<'a, M: Module, B> Trainer<'a, M, B> {
             stopping: None,
             callbacks: Vec::new(),
             non_finite: NonFinite::default(),
+            autocast: F32,
             keep_steps: true,
             progress: false,
             run: Run::default(),
@@ -284,6 +286,17 @@ impl<'a, M: Module, B> Trainer<'a, M, B> {
     #[must_use]
     pub fn keep_steps(self, keep: bool) -> Self {
         Self { keep_steps: keep, ..self }
+    }
+
+    /// Calls the closure of [`fit`](Trainer::fit) under [`autocast`](crate::autocast()) with this type.
+    ///
+    /// # Panics
+    /// If it is none of `BF16`, `F16` and `F32`.
+    #[must_use]
+    #[track_caller]
+    pub fn autocast(self, dtype: DType) -> Self {
+        crate::autocast(dtype, || {});
+        Self { autocast: dtype, ..self }
     }
 
     /// Shows a progress line on standard error.

@@ -2,6 +2,7 @@
 //! rare classes.
 
 use super::{Reduction, check_option, check_same_shape, ctc};
+use crate::autocast::high;
 use crate::functional::sealed;
 use crate::{BceWithLogits, Losses};
 use retrograd_tensor::{I64, Tensor, cat};
@@ -39,7 +40,8 @@ impl Default for MultiMargin {
 /// Losses of special tasks.
 pub trait TaskLosses: sealed::Sealed {
     #[doc(hidden)]
-    fn this(&self) -> &Tensor;
+    #[track_caller]
+    fn this(&self) -> Tensor;
 
     /// Connectionist temporal classification (Graves and others, 2006), as PyTorch's `ctc_loss`: minus the
     /// logarithm of the probability of a label sequence over all alignments, for log-probabilities `[T, N, C]` of T
@@ -59,7 +61,7 @@ pub trait TaskLosses: sealed::Sealed {
     /// If shapes or lengths do not fit, or a label is no class.
     #[track_caller]
     fn ctc_loss(&self, targets: &Tensor, input_lengths: &[usize], target_lengths: &[usize]) -> Tensor {
-        ctc::ctc_loss(self.this(), targets, input_lengths, target_lengths, &Ctc::default())
+        ctc::ctc_loss(&self.this(), targets, input_lengths, target_lengths, &Ctc::default())
     }
 
     /// [`ctc_loss`](TaskLosses::ctc_loss) with another blank, reduction, or 0 for what is impossible.
@@ -74,7 +76,7 @@ pub trait TaskLosses: sealed::Sealed {
         target_lengths: &[usize],
         options: &Ctc,
     ) -> Tensor {
-        ctc::ctc_loss(self.this(), targets, input_lengths, target_lengths, options)
+        ctc::ctc_loss(&self.this(), targets, input_lengths, target_lengths, options)
     }
 
     /// Focal loss of logits and targets in [0, 1] (Lin and others, 2017): the mean of -αₜ (1 - pₜ)^γ log pₜ, where
@@ -92,7 +94,7 @@ pub trait TaskLosses: sealed::Sealed {
     /// If shapes differ.
     #[track_caller]
     fn focal_loss(&self, target: &Tensor, alpha: f64, gamma: f64) -> Tensor {
-        let x = self.this();
+        let x = &self.this();
         check_same_shape("focal_loss", x, target);
         let options = BceWithLogits { reduction: Reduction::None, ..BceWithLogits::default() };
         let ce = x.binary_cross_entropy_with_logits_with(target, options);
@@ -122,7 +124,7 @@ pub trait TaskLosses: sealed::Sealed {
         margin: f64,
         reduction: Reduction,
     ) -> Tensor {
-        let x = self.this();
+        let x = &self.this();
         check_same_shape("cosine_embedding_loss", x, other);
         let dot = |a: &Tensor, b: &Tensor| (a * b).sum(-1);
         // PyTorch's constant under the root.
@@ -154,7 +156,7 @@ pub trait TaskLosses: sealed::Sealed {
         margin: f64,
         reduction: Reduction,
     ) -> Tensor {
-        let x = self.this();
+        let x = &self.this();
         check_same_shape("margin_ranking_loss", x, other);
         check_same_shape("margin_ranking_loss", x, higher);
         reduction.apply((margin - higher * (x - other)).relu())
@@ -176,7 +178,7 @@ pub trait TaskLosses: sealed::Sealed {
     #[track_caller]
     fn multi_margin_loss(&self, labels: &Tensor, options: &MultiMargin) -> Tensor {
         const OP: &str = "multi_margin_loss";
-        let x = self.this();
+        let x = &self.this();
         let given = format!("p {}", options.p);
         check_option(OP, options.p == 1.0 || options.p == 2.0, &given, "it must be 1 or 2");
         check_option(OP, x.rank() == 2, &format!("scores {}", x.shape()), "they have two axes, [N, C]");
@@ -206,7 +208,7 @@ pub trait TaskLosses: sealed::Sealed {
     /// If shapes differ, or the temperature is not positive.
     #[track_caller]
     fn info_nce_loss(&self, other: &Tensor, temperature: f64) -> Tensor {
-        let x = self.this();
+        let x = &self.this();
         check_same_shape("info_nce_loss", x, other);
         let given = format!("temperature {temperature}");
         check_option("info_nce_loss", temperature > 0.0, &given, "it must be positive");
@@ -229,7 +231,7 @@ pub trait TaskLosses: sealed::Sealed {
     /// As [`info_nce_loss`](TaskLosses::info_nce_loss).
     #[track_caller]
     fn nt_xent_loss(&self, other: &Tensor, temperature: f64) -> Tensor {
-        let x = self.this();
+        let x = &self.this();
         check_same_shape("nt_xent_loss", x, other);
         let given = format!("temperature {temperature}");
         check_option("nt_xent_loss", temperature > 0.0, &given, "it must be positive");
@@ -241,8 +243,9 @@ pub trait TaskLosses: sealed::Sealed {
 }
 
 impl TaskLosses for Tensor {
-    fn this(&self) -> &Tensor {
-        self
+    #[track_caller]
+    fn this(&self) -> Tensor {
+        high(self)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::stack::Kind;
 use super::{Squash, steps};
+use crate::autocast::{high, low};
 use crate::layers::uniform_param;
 use crate::param::Param;
 use retrograd_nn_derive::Module;
@@ -36,7 +37,9 @@ macro_rules! cell {
             fn parts(&self, x: &Tensor, h: &Tensor) -> [Tensor; 2] {
                 let (inputs, hidden) = (self.weight_ih.size(1), self.weight_hh.size(1));
                 check(stringify!($name), x, h, inputs, hidden);
-                [x.linear(&self.weight_ih, self.bias_ih.as_deref()), h.linear(&self.weight_hh, self.bias_hh.as_deref())]
+                let bias = self.bias_ih.as_deref().map(low);
+                let xw = high(&low(x).linear(low(&self.weight_ih), bias.as_ref()));
+                [xw, high(h).linear(&self.weight_hh, self.bias_hh.as_deref())]
             }
         }
     };

@@ -1,0 +1,130 @@
+//! Mixed precision: which types layers compute in, what gradients arrive in, and that training comes to the same.
+
+#![cfg(feature = "data")]
+
+extern crate retrograd_nn as retrograd;
+
+use retrograd_autograd::{Differentiate, remat};
+use retrograd_nn::data::{DataLoader, Split, digits};
+use retrograd_nn::metrics::accuracy;
+use retrograd_nn::train::Trainer;
+use retrograd_nn::{
+    Adam, BatchNorm2d, Conv2d, Forward, LayerNorm, Linear, Losses, Lstm, Masks, Module, MultiheadAttention,
+    Softmax, autocast, autocast_dtype,
+};
+use retrograd_tensor::{BF16, DType, F16, F32, F64, Rng, Tensor, attempt};
+use std::sync::Arc;
+
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/digits.csv.gz");
+
+#[test]
+fn products_have_half_operands_and_the_rest_is_f32() {
+    let rng = &mut Rng::new(0);
+    let (linear, conv) = (Linear::new(4, 3, rng), Conv2d::new(2, 3, 3, rng));
+    let (x, image) = (Tensor::randn([5, 4], rng), Tensor::randn([1, 2, 6, 6], rng));
+    autocast(BF16, || {
+        // A product of half operands has a half result, with those bits.
+        let y = linear.forward(&x);
+        let bias = linear.bias.as_ref().map(|bias| bias.cast(BF16));
+        assert_eq!((y.dtype(), &y), (BF16, &x.cast(BF16).linear(linear.weight.cast(BF16), bias.as_ref())));
+        assert_eq!(conv.forward(&image).dtype(), BF16);
+        assert_eq!(y.relu().dtype(), BF16);
+        for result in [
+            LayerNorm::new(3).forward(&y),
+            BatchNorm2d::new(3).forward(&conv.forward(&image)),
+            Forward::forward(&Softmax { axis: -1 }, &y),
+            y.cross_entropy(&Tensor::from([0i64, 1, 2, 0, 1])),
+            Lstm::new(3, 2, &mut Rng::new(1)).forward(&y.unsqueeze(0)).0,
+        ] {
+            assert_eq!(result.dtype(), F32);
+        }
+        let attention = MultiheadAttention::new(4, 2, &mut Rng::new(2));
+        let (found, weights) =
+            attention.forward_weights(&x.unsqueeze(1), &x.unsqueeze(1), &x.unsqueeze(1), &Masks::default());
+        assert_eq!((found.dtype(), weights.dtype()), (BF16, F32));
+        // Wider numbers stay, and a scope can be closed within it.
+        assert_eq!(x.cast(F64).mse_loss(&x.cast(F64)).dtype(), F64);
+        assert_eq!(autocast(F32, || linear.forward(&x).dtype()), F32);
+        assert_eq!(autocast(F16, || linear.forward(&x).dtype()), F16);
+        assert_eq!(autocast_dtype(), Some(BF16));
+    });
+    assert_eq!(linear.forward(&x).dtype(), F32);
+}
+
+#[test]
+fn the_scope_ends_with_a_panic_and_is_that_of_one_thread() {
+    assert!(
+        attempt(|| autocast(BF16, || Linear::new(2, 2, &mut Rng::new(0)).forward(&Tensor::ones([3]))))
+            .is_err()
+    );
+    assert_eq!(autocast_dtype(), None);
+    autocast(BF16, || std::thread::spawn(|| assert_eq!(autocast_dtype(), None)).join().unwrap());
+    assert!(attempt(|| autocast(F64, || ())).is_err());
+}
+
+#[test]
+fn gradients_arrive_in_the_type_of_the_parameters() {
+    let rng = &mut Rng::new(0);
+    let model = (Conv2d::new(1, 2, 3, rng), LayerNorm::new([2, 4, 4]), Linear::new(32, 3, rng));
+    let x = Tensor::randn([2, 1, 6, 6], rng);
+    let loss = || {
+        let y = model.1.forward(&model.0.forward(&x)).flatten(1, -1);
+        model.2.forward(&y).cross_entropy(&Tensor::from([0i64, 2]))
+    };
+    let (whole, mixed) = (loss().backward(), autocast(BF16, loss).backward());
+    for (name, param) in model.named_parameters() {
+        let (a, b) = (&whole[param], &mixed[param]);
+        assert_eq!(b.dtype(), F32, "{name}");
+        let far = (a - b).vector_norm(2.0, ()).item() / a.vector_norm(2.0, ()).item();
+        // Eight bits, and not those of f32.
+        assert!(far < 0.03, "{name}: {far}");
+        assert_ne!(a, b, "{name}");
+    }
+}
+
+#[test]
+fn code_that_runs_again_runs_in_the_same_types() {
+    let layer = Arc::new(Linear::new(3, 3, &mut Rng::new(0)));
+    let inner = Arc::clone(&layer);
+    let x = Tensor::randn([2, 3], &mut Rng::new(1));
+    let plain = autocast(BF16, || layer.forward(&layer.forward(&x)).square().sum(()));
+    let again =
+        autocast(BF16, || remat(move |x| inner.forward(&inner.forward(&x[0])), &[&x]).square().sum(()));
+    assert_eq!(plain, again);
+    // Outside of the scope.
+    let (a, b) = (plain.backward(), again.backward());
+    assert_eq!(a[&layer.weight], b[&layer.weight]);
+}
+
+#[derive(Module)]
+struct Net {
+    hidden: Linear,
+    output: Linear,
+}
+
+#[test]
+fn training_comes_to_the_same() {
+    let Split { train, test } = digits(DIGITS).unwrap();
+    let run = |dtype: DType| {
+        let rng = &mut Rng::new(0);
+        let mut net = Net { hidden: Linear::new(64, 32, rng), output: Linear::new(32, 10, rng) };
+        let mut adam = Adam::new(&net, 3e-3);
+        let mut loader = DataLoader::new(train.clone()).batch_size(64).shuffle(true);
+        let forward = |net: &Net, x: &Tensor| net.output.forward(&net.hidden.forward(x).relu());
+        let history = Trainer::new(&mut net, &mut adam)
+            .epochs(8)
+            .autocast(dtype)
+            .fit(&mut loader, |net, (x, labels)| {
+                let outputs = forward(net, x);
+                assert_eq!(outputs.dtype(), dtype);
+                outputs.cross_entropy(labels)
+            })
+            .unwrap();
+        assert!(net.parameters().iter().all(|param| param.dtype() == F32));
+        (history.epochs.last().unwrap().loss, accuracy(&forward(&net, &test.x), &test.y))
+    };
+    let (whole, mixed) = (run(F32), run(BF16));
+    assert!(whole.1 > 0.9 && (whole.1 - mixed.1).abs() < 0.02, "{whole:?} and {mixed:?}");
+    assert!((whole.0 - mixed.0).abs() < 0.02, "{whole:?} and {mixed:?}");
+    assert_ne!(whole, mixed);
+}
