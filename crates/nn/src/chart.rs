@@ -5,7 +5,7 @@
 
 mod axis;
 
-use axis::Axis;
+pub(crate) use axis::Axis;
 use retrograd_tensor::{Error, ErrorKind};
 use std::fmt::Write;
 use std::path::Path;

@@ -21,7 +21,7 @@ mod element;
 mod npy;
 #[cfg(feature = "data")]
 mod npz;
-mod replace;
+pub(crate) mod replace;
 mod safetensors;
 
 use retrograd_tensor::{Error, ErrorKind};

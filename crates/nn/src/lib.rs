@@ -40,6 +40,7 @@
 //! | [`autocast`] | mixed precision: products in a half type |
 //! | [`mod@audit`] | what a backward pass gave each parameter |
 //! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the training loop, metrics, curves |
+//! | `report` (feature of that name) | a page and event files that show a run |
 //!
 //! This crate calls public methods of tensors and of the tape; it knows no kernel, no buffer and no record.
 //! Names, layouts, defaults and formulas are PyTorch's.
@@ -62,6 +63,8 @@ pub mod metrics;
 pub mod module;
 pub mod optim;
 pub mod param;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod schedule;
 pub mod train;
 
@@ -116,6 +119,8 @@ pub mod prelude {
         clip_grad_norm, clip_grad_norm_with, clip_grad_value,
     };
     pub use crate::param::{Buffer, Param};
+    #[cfg(feature = "report")]
+    pub use crate::report::{EventWriter, Report};
     pub use crate::schedule::{self, Schedule, Scheduler};
     pub use crate::train::{EarlyStopping, Output, Progress, Trainer};
     // The trait and its derive macro.

@@ -1,41 +1,49 @@
 //! One axis of a chart: which values it spans, where they lie, and round numbers to mark.
 
 /// The axis of some values, laid along a stretch of the drawing.
-pub(super) struct Axis {
+pub(crate) struct Axis {
     /// The span, in logarithms to base ten if `log`.
     low: f64,
     high: f64,
     log: bool,
     /// Where `low` lies in the drawing.
-    pub(super) from: f64,
+    pub(crate) from: f64,
     /// Where `high` lies in the drawing.
-    pub(super) to: f64,
+    pub(crate) to: f64,
 }
 
 impl Axis {
     /// An axis that spans the finite ones of `values`.
-    pub(super) fn over(values: impl Iterator<Item = f64>, log: bool) -> Self {
+    pub(crate) fn over(values: impl Iterator<Item = f64>, log: bool) -> Self {
         let values = values.filter_map(|value| scaled(value, log));
         let (low, high) =
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let middle = f64::midpoint(low, high);
         let (low, high) = match high - low {
-            span if span > 0.0 && span.is_finite() => (low, high),
+            // Spans as wide as numbers go, or narrower than their digits, have no round numbers in them.
+            span if span > f64::MIN_POSITIVE.max(1e-12 * middle.abs()) && span < f64::MAX / 2.0 => {
+                (low, high)
+            }
+            span if span > f64::MAX / 4.0 => (low / 4.0, high / 4.0),
             // One value, or none at all: some room around it.
-            _ if low.is_finite() => (low - 0.5, high + 0.5),
+            _ if low.is_finite() => {
+                let room = (1e-3 * middle.abs()).max(0.5);
+                (middle - room, middle + room)
+            }
             _ => (0.0, 1.0),
         };
         Self { low, high, log, from: 0.0, to: 1.0 }
     }
 
     /// The same from `from` to `to` in the drawing.
-    pub(super) fn on(self, from: f64, to: f64) -> Self {
+    pub(crate) fn on(self, from: f64, to: f64) -> Self {
         // Lines along the very edge would be cut in half.
         let room = 0.03 * (self.high - self.low);
         Self { low: self.low - room, high: self.high + room, from, to, ..self }
     }
 
     /// Where `value` lies in the drawing, if it can be shown.
-    pub(super) fn place(&self, value: f64) -> Option<f64> {
+    pub(crate) fn place(&self, value: f64) -> Option<f64> {
         scaled(value, self.log).map(|value| self.at(value))
     }
 
@@ -44,7 +52,7 @@ impl Axis {
     }
 
     /// About five round numbers with their places.
-    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+    pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
         let step = step((self.high - self.low) / 5.0, self.log);
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step).floor() as i64;

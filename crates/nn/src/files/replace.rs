@@ -16,7 +16,7 @@ use std::time::UNIX_EPOCH;
 const ATTEMPTS: usize = 100;
 
 /// Writes the file at `path` through `write`; folders that are missing are made.
-pub(super) fn replace(
+pub(crate) fn replace(
     op: &'static str,
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
