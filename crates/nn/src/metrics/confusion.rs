@@ -29,7 +29,7 @@ impl ConfusionMatrix {
         Self { classes, counts: vec![0; classes * classes] }
     }
 
-    /// That of these predictions, given as in [`accuracy`].
+    /// That of these predictions, given as in [`accuracy`](super::accuracy()).
     ///
     /// # Panics
     /// If shapes do not fit, or a prediction or label is no class.

@@ -50,6 +50,10 @@ mod wide {
     use std::arch::x86_64::{__m512, __m512d, _mm512_fmadd_pd, _mm512_fmadd_ps};
     use std::mem::transmute_copy;
 
+    #[expect(
+        clippy::multiple_unsafe_ops_per_block,
+        reason = "each block reads three arrays as one instruction does"
+    )]
     #[inline(always)]
     pub(super) fn mul_add<T: Product, const L: usize>(a: [T; L], b: [T; L], c: [T; L]) -> [T; L] {
         match const { (T::FLOAT && size_of::<[T; L]>() == Avx512::VECTOR, size_of::<T>()) } {

@@ -44,7 +44,6 @@ macro_rules! kernels {
         $(#[target_feature(enable = $feature)])?
         pub(super) unsafe fn pair<P: Two, Q: Two, T: Element>(d: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize)
         where V<T, $fma>: Num {
-            #[expect(clippy::multiple_unsafe_ops_per_block, reason = "the same promise covers every slice of the one loop")]
             // SAFETY: the contract of `BlockFn`.
             unsafe {
                 let (d, a) = (dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n));
@@ -56,7 +55,6 @@ macro_rules! kernels {
         $(#[target_feature(enable = $feature)])?
         pub(super) unsafe fn by_row<P: Two, T: Element>(d: *mut u8, a: *const u8, b: *const u8, rows: usize, last: usize)
         where V<T, $fma>: Num {
-            #[expect(clippy::multiple_unsafe_ops_per_block, reason = "the same promise covers every slice of the one loop")]
             // SAFETY: the contract of `RowFn`.
             let (d, a, b) = unsafe {
                 (dst::<V<T, $fma>>(d, rows * last), src::<V<T, $fma>>(a, rows * last), src::<V<T, $fma>>(b, rows))
