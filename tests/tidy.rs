@@ -123,6 +123,7 @@ const SAFE_CRATES: &[&str] = &[
 /// The files that hold state of the process or the thread, each with what it is.
 const STATE: &[(&str, &str)] = &[
     ("crates/nn/src/autocast.rs", "the type of products of a thread"),
+    ("crates/nn/src/summary.rs", "the summary of a thread that is under way"),
     ("crates/tensor/src/apply.rs", "the spare tensor of assigning operators"),
     ("crates/tensor/src/buffer.rs", "the cache of buffers and its counters"),
     ("crates/tensor/src/cell/model.rs", "what the loom model has seen"),

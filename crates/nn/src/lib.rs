@@ -37,8 +37,9 @@
 //! | [`functional`] | composites that only networks use: [`Functional`], the [`Losses`] |
 //! | [`optim`], [`schedule`] | optimizers, clipping, averages, loss scaling; learning rates over time |
 //! | `files` (feature of that name) | weights, arrays and checkpoints in files |
-//! | [`autocast`] | mixed precision: products in a half type |
+//! | [`autocast()`] | mixed precision: products in a half type |
 //! | [`mod@audit`] | what a backward pass gave each parameter |
+//! | [`summary`] | a model as a table: shapes, parameters, operations, memory |
 //! | [`data`], [`train`], [`metrics`], [`chart`] | data sets, the training loop, metrics, curves |
 //! | `report` (feature of that name) | a page and event files that show a run |
 //!
@@ -66,6 +67,7 @@ pub mod param;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod schedule;
+pub mod summary;
 pub mod train;
 
 pub use audit::{Audit, audit};
@@ -85,6 +87,7 @@ pub use optim::{
 pub use param::{Buffer, Param};
 /// Derives [`trait@Module`] for a struct or an enum.
 pub use retrograd_nn_derive::Module;
+pub use summary::Summary;
 
 /// The functions of networks under the names of the reference cases.
 #[doc(hidden)]

@@ -6,11 +6,11 @@
 //!
 //! | | functions | over batches |
 //! |---|---|---|
-//! | classes | [`accuracy`], [`top_k_accuracy`] | [`Accuracy`], [`TopK`] |
-//! | which classes | [`precision`], [`recall`], [`f1`] | [`Precision`], [`Recall`], [`F1`], [`ConfusionMatrix`] |
+//! | classes | [`accuracy()`], [`top_k_accuracy`] | [`Accuracy`], [`TopK`] |
+//! | which classes | [`precision()`], [`recall`], [`f1`] | [`Precision`], [`Recall`], [`F1`], [`ConfusionMatrix`] |
 //! | scores of two classes | [`roc_auc`] | [`RocAuc`] |
 //! | numbers | [`mae`], [`mse`], [`rmse`], [`r2`] | [`Mae`], [`Mse`], [`Rmse`], [`R2`] |
-//! | text | [`perplexity`] | [`Perplexity`] |
+//! | text | [`perplexity()`] | [`Perplexity`] |
 
 mod accuracy;
 mod confusion;

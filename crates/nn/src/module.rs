@@ -11,6 +11,7 @@ mod state;
 #[cfg(feature = "files")]
 use crate::files;
 use crate::param::{Buffer, Param};
+use crate::summary::{self, Summary};
 use retrograd_tensor::{DType, Error, ErrorKind, raise};
 use std::borrow::Cow;
 #[cfg(feature = "files")]
@@ -115,6 +116,34 @@ pub trait Module {
     /// How many numbers the parameters hold, frozen ones included.
     fn num_parameters(&self) -> usize {
         self.parameters().iter().map(|param| param.numel()).sum()
+    }
+
+    /// A table of what `run` calls: for each layer of this crate its output's shape and bytes, its parameters and its
+    /// floating-point operations, and the totals.
+    ///
+    /// `run` runs once, without recording; running statistics and random streams are afterwards as before. Operations are
+    /// counted as [`profile`](retrograd_tensor::profile()) does: 2·in·out for each row of a linear layer's product, and
+    /// out for adding its bias; what only moves elements counts 0. Sums of totals are over the whole model, so that layers
+    /// that are called twice have two rows, and count once.
+    ///
+    /// ```
+    /// use retrograd_nn::{Linear, Module};
+    /// use retrograd_tensor::{Rng, Tensor};
+    /// let model = Linear::new(784, 10, &mut Rng::new(0));
+    /// let summary = model.summary(|model| model.forward(&Tensor::zeros([32, 784])));
+    /// let row = &summary.rows[0];
+    /// assert_eq!((row.layer, &row.output[..], row.parameters), ("Linear", &[32, 10][..], 7850));
+    /// assert_eq!(row.flops, 32 * (2 * 784 * 10 + 10));
+    /// assert!(summary.to_string().contains("parameters: 7,850, 7,850 of them trainable, 30.7 KiB"));
+    /// ```
+    ///
+    /// Source: torchinfo's `summary`, which counts a multiplication and an addition as one.
+    #[track_caller]
+    fn summary<R>(&self, run: impl FnOnce(&Self) -> R) -> Summary
+    where
+        Self: Sized,
+    {
+        summary::of(self, run)
     }
 
     /// The values of all parameters and buffers by name, aliases included. Nothing is copied: later steps put

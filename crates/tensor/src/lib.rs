@@ -68,7 +68,7 @@ pub use ops::pool::MaxPool;
 pub use ops::quantile::Quantile;
 pub use ops::resample::{AvgPool, Interpolation};
 pub use ops::scatter_reduce::Reduce;
-pub use profile::{Cost, Profile, Spent, profile};
+pub use profile::{Cost, Profile, Spent, profile, profiled_flops};
 pub use record::{Context, Cotangent, Cotangents};
 pub use rng::Rng;
 pub use scalar::Scalar;

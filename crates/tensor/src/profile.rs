@@ -107,6 +107,24 @@ pub fn profile<R>(f: impl FnOnce() -> R) -> (R, Profile) {
     (result, inner)
 }
 
+/// The floating-point operations that the innermost open [`profile`] has counted so far, those of what was made before it
+/// left out; none if no profile is open on this thread. What is pending is counted once it is computed.
+///
+/// ```
+/// use retrograd_tensor::{Tensor, eager, profile, profiled_flops};
+/// let x = Tensor::ones([4, 4]);
+/// let ((first, both), _) = profile(|| {
+///     let y = x.matmul(&x);
+///     let first = profiled_flops();
+///     y.matmul(&x);
+///     (first, profiled_flops())
+/// });
+/// assert_eq!((first, both, profiled_flops()), (Some(128), Some(256), None));
+/// ```
+pub fn profiled_flops() -> Option<u64> {
+    on().then(|| LOG.with_borrow(|log| log.entries.values().map(|entry| entry.cost.flops).sum()))
+}
+
 /// Whether a profile is on.
 #[inline]
 pub(crate) fn on() -> bool {

@@ -6,6 +6,7 @@
 use super::passes_on;
 use crate::autocast::high;
 use crate::param::Param;
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
 
@@ -16,8 +17,10 @@ macro_rules! forward {
             /// The layer's output for the input `x`.
             #[track_caller]
             pub fn forward(&self, $x: &Tensor) -> Tensor {
-                let $layer = *self;
-                $value
+                layer!(self, stringify!($name), {
+                    let $layer = *self;
+                    $value
+                })
             }
         }
 
@@ -188,18 +191,20 @@ impl PRelu {
     /// If there are several weights and `x` has not as many channels.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let count = self.weight.numel();
-        let mut along = vec![1; x.rank().max(1)];
-        if count != 1 {
-            if x.rank() < 2 || x.size(1) != count {
-                let takes = format!("PRelu({count}) takes [batch, {count}, ..]");
-                let detail = format!("input does not fit: shape {}; {takes}", x.shape());
-                raise(Error::new("PRelu", ErrorKind::Shape, detail));
+        layer!(self, "PRelu", {
+            let count = self.weight.numel();
+            let mut along = vec![1; x.rank().max(1)];
+            if count != 1 {
+                if x.rank() < 2 || x.size(1) != count {
+                    let takes = format!("PRelu({count}) takes [batch, {count}, ..]");
+                    let detail = format!("input does not fit: shape {}; {takes}", x.shape());
+                    raise(Error::new("PRelu", ErrorKind::Shape, detail));
+                }
+                along[1] = count;
             }
-            along[1] = count;
-        }
-        let slopes = self.weight.reshape(if x.rank() == 0 { &[] } else { &along[..] });
-        x.zip_map(slopes, |x, slope| x.gt(0.0).where_(x, slope * x))
+            let slopes = self.weight.reshape(if x.rank() == 0 { &[] } else { &along[..] });
+            x.zip_map(slopes, |x, slope| x.gt(0.0).where_(x, slope * x))
+        })
     }
 }
 

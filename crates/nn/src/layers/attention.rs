@@ -5,6 +5,7 @@ use crate::autocast::low;
 use crate::functional::{Attention, attention};
 use crate::init;
 use crate::param::Param;
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Bool, DType, Error, ErrorKind, Rng, Tensor, cat, raise};
 
@@ -174,13 +175,24 @@ impl MultiheadAttention {
         value: &Tensor,
         masks: &Masks<'_>,
     ) -> (Tensor, Tensor) {
+        layer!(self, "MultiheadAttention", self.compute_weights(query, key, value, masks))
+    }
+
+    #[track_caller]
+    fn compute_weights(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        masks: &Masks<'_>,
+    ) -> (Tensor, Tensor) {
         let ranks = [query, key, value].map(Tensor::rank);
         if ranks == [2, 2, 2] {
             let axis = isize::from(!self.batch_first);
             let [q, k, v] = [query, key, value].map(|t| t.unsqueeze(axis));
             let padding = masks.padding.map(|mask| mask.unsqueeze(0));
             let (y, weights) =
-                self.forward_weights(&q, &k, &v, &Masks { padding: padding.as_ref(), ..*masks });
+                self.compute_weights(&q, &k, &v, &Masks { padding: padding.as_ref(), ..*masks });
             return (y.squeeze(axis), weights.squeeze(0));
         }
         self.check(query, key, value);

@@ -5,6 +5,7 @@ use crate::autocast::high;
 use crate::functional::Functional;
 use crate::module::{Mode, Module, Slot, SlotMut, join};
 use crate::param::{Buffer, Param};
+use crate::summary::layer;
 use retrograd_autograd::Differentiate;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Tensor, raise, replay};
@@ -197,6 +198,11 @@ impl<const N: usize> BatchNormNd<N> {
     /// than two elements.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        layer!(self, Self::NAME, self.compute(x))
+    }
+
+    #[track_caller]
+    fn compute(&self, x: &Tensor) -> Tensor {
         let (x, rank) = (&high(x), x.rank());
         check(Self::NAME, x, self.channels, rank == N + 2 || N == 1 && rank == 2, 1);
         let (weight, bias) = (self.weight.as_deref(), self.bias.as_deref());
@@ -246,6 +252,11 @@ impl<const N: usize> InstanceNormNd<N> {
     /// If `x` has not the axes or channels of the layer, or its elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        layer!(self, Self::NAME, self.compute(x))
+    }
+
+    #[track_caller]
+    fn compute(&self, x: &Tensor) -> Tensor {
         let (x, rank, channel_axis) = (&high(x), x.rank(), x.rank().wrapping_sub(N + 1));
         check(Self::NAME, x, self.channels, rank == N + 2 || rank == N + 1, channel_axis);
         if rank == N + 1 {

@@ -2,6 +2,7 @@
 
 use super::Forward;
 use crate::module::{Module, Slot, SlotMut};
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Tensor, cat, raise};
 use std::collections::BTreeMap;
@@ -57,12 +58,14 @@ impl Sequential {
     /// If a layer refuses its input.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        // A loop: the closure of a fold would be what layers report as their caller.
-        let mut x = x.clone();
-        for layer in &self.layers {
-            x = layer.forward(&x);
-        }
-        x
+        layer!(self, "Sequential", {
+            // A loop: the closure of a fold would be what layers report as their caller.
+            let mut x = x.clone();
+            for layer in &self.layers {
+                x = layer.forward(&x);
+            }
+            x
+        })
     }
 }
 
@@ -101,7 +104,7 @@ impl<L: Forward> Residual<L> {
     /// If the layer refuses its input, or gives another shape that does not broadcast.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x + self.0.forward(x)
+        layer!(self, "Residual", x + self.0.forward(x))
     }
 }
 
@@ -156,28 +159,30 @@ impl Parallel {
     /// If there are no layers, one refuses its input, or their outputs do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let mut outputs = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            outputs.push(layer.forward(x));
-        }
-        let mut rest = outputs.iter();
-        let Some(first) = rest.next() else {
-            raise(Error::new(
-                "Parallel",
-                ErrorKind::Value,
-                "no layers: there is nothing to run; add one by `with`",
-            ))
-        };
-        match self.axis {
-            Some(axis) => cat(&outputs, axis),
-            None => {
-                let mut sum = first.clone();
-                for output in rest {
-                    sum += output;
-                }
-                sum
+        layer!(self, "Parallel", {
+            let mut outputs = Vec::with_capacity(self.layers.len());
+            for layer in &self.layers {
+                outputs.push(layer.forward(x));
             }
-        }
+            let mut rest = outputs.iter();
+            let Some(first) = rest.next() else {
+                raise(Error::new(
+                    "Parallel",
+                    ErrorKind::Value,
+                    "no layers: there is nothing to run; add one by `with`",
+                ))
+            };
+            match self.axis {
+                Some(axis) => cat(&outputs, axis),
+                None => {
+                    let mut sum = first.clone();
+                    for output in rest {
+                        sum += output;
+                    }
+                    sum
+                }
+            }
+        })
     }
 }
 
@@ -249,7 +254,7 @@ pub struct Identity;
 impl Identity {
     /// The input.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.clone()
+        layer!(self, "Identity", x.clone())
     }
 }
 
@@ -279,7 +284,7 @@ impl Flatten {
     /// The input with the axes joined.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.flatten(self.start, self.end)
+        layer!(self, "Flatten", x.flatten(self.start, self.end))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{IntoSizes, Weighted, check_spatial_rank, numbered, passes_on, uniform_param};
 use crate::autocast::low;
 use crate::param::Param;
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Conv, Error, ErrorKind, IntoPadding, PadMode, Padding, Rng, Tensor, raise};
 
@@ -159,7 +160,7 @@ impl<const N: usize> ConvNd<N> {
     /// If the axes or channels of `x` do not fit, or it is smaller than a window.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.forward_by(&self.weight, x)
+        layer!(self, Self::NAME, self.forward_by(&self.weight, x))
     }
 
     /// What is added before and after each axis of `x`.
@@ -223,7 +224,7 @@ impl<const N: usize> ConvTransposeNd<N> {
     /// If the axes or channels of `x` do not fit, or the options leave no result.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.forward_by(&self.weight, x)
+        layer!(self, Self::NAME, self.forward_by(&self.weight, x))
     }
 }
 

@@ -1,8 +1,10 @@
 //! Layers that are random in training: dropout of elements and of whole channels, and slopes that are drawn.
 
+use super::numbered;
 use super::passes_on;
 use crate::module::Mode;
 use crate::param::Buffer;
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise, replay};
 use std::cmp::Ordering;
@@ -75,6 +77,11 @@ impl Dropout {
     /// In training, if the elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        layer!(self, "Dropout", self.compute(x))
+    }
+
+    #[track_caller]
+    fn compute(&self, x: &Tensor) -> Tensor {
         if self.p == 0.0 || !self.mode.is_training() {
             return x.clone();
         }
@@ -129,6 +136,11 @@ impl<const N: usize> DropoutNd<N> {
     /// In training, if there are not a batch axis, a channel axis and `N` more, or the elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        layer!(self, numbered(["Dropout1d", "Dropout2d", "Dropout3d"], N), self.compute(x))
+    }
+
+    #[track_caller]
+    fn compute(&self, x: &Tensor) -> Tensor {
         if self.p == 0.0 || !self.mode.is_training() {
             return x.clone();
         }
@@ -225,6 +237,11 @@ macro_rules! alpha {
             /// In training, if the elements are not floats.
             #[track_caller]
             pub fn forward(&self, $x: &Tensor) -> Tensor {
+                layer!(self, stringify!($name), self.compute($x))
+            }
+
+            #[track_caller]
+            fn compute(&self, $x: &Tensor) -> Tensor {
                 if self.p == 0.0 || !self.mode.is_training() {
                     return $x.clone();
                 }
@@ -291,6 +308,11 @@ impl RRelu {
     /// If the elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        layer!(self, "RRelu", self.compute(x))
+    }
+
+    #[track_caller]
+    fn compute(&self, x: &Tensor) -> Tensor {
         let (lower, upper) = (self.lower, self.upper);
         if !self.mode.is_training() {
             return x.leaky_relu(f64::midpoint(lower, upper));

@@ -4,6 +4,7 @@ use super::passes_on;
 use crate::functional::Functional;
 use crate::init;
 use crate::param::Param;
+use crate::summary::layer;
 use retrograd_autograd::Differentiate;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
@@ -57,7 +58,7 @@ impl Embedding {
     /// If `ids` are not integers that are rows of the table.
     #[track_caller]
     pub fn forward(&self, ids: &Tensor) -> Tensor {
-        self.weight.embedding(ids, self.padding)
+        layer!(self, "Embedding", self.weight.embedding(ids, self.padding))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Weighted, passes_on, uniform_param};
 use crate::autocast::low;
 use crate::param::Param;
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
 
@@ -38,7 +39,7 @@ impl Linear {
     /// If the last axis of `x` is not as long as the layer has inputs.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.forward_by(&self.weight, x)
+        layer!(self, "Linear", self.forward_by(&self.weight, x))
     }
 }
 
@@ -102,26 +103,28 @@ impl Bilinear {
     /// If the last axes are not as long as the layer has inputs, or the others differ.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, y: &Tensor) -> Tensor {
-        let [outputs, first, second] = [0, 1, 2].map(|axis| self.weight.size(axis));
-        let split = |t: &Tensor| t.shape().split_last().map(|(&last, lead)| (lead.to_vec(), last));
-        let (Some((mut lead, m)), Some((other, n))) = (split(x), split(y)) else {
-            raise(Error::new("Bilinear", ErrorKind::Shape, "no features: a scalar; it takes [.., in]"))
-        };
-        if lead != other || (m, n) != (first, second) {
-            let takes =
-                format!("Bilinear({first}, {second}, {outputs}) takes [.., {first}] and [.., {second}]");
-            let detail = format!("inputs do not fit: shapes {} and {}; {takes}", x.shape(), y.shape());
-            raise(Error::new("Bilinear", ErrorKind::Shape, detail));
-        }
-        // All x W[o] in one product, then the dot products with y.
-        let (x, y) = (low(x), low(y));
-        let matrix = low(&self.weight).permute([1, 0, 2]).reshape([first, outputs * second]);
-        let rows = x.reshape([-1, first as isize]).matmul(matrix);
-        let rows = rows.reshape([-1, outputs as isize, second as isize]);
-        let form = (rows * y.reshape([-1, 1, second as isize])).sum(-1);
-        lead.push(outputs);
-        let form = form.reshape(&lead[..]);
-        self.bias.as_deref().map_or_else(|| form.clone(), |bias| &form + low(bias))
+        layer!(self, "Bilinear", {
+            let [outputs, first, second] = [0, 1, 2].map(|axis| self.weight.size(axis));
+            let split = |t: &Tensor| t.shape().split_last().map(|(&last, lead)| (lead.to_vec(), last));
+            let (Some((mut lead, m)), Some((other, n))) = (split(x), split(y)) else {
+                raise(Error::new("Bilinear", ErrorKind::Shape, "no features: a scalar; it takes [.., in]"))
+            };
+            if lead != other || (m, n) != (first, second) {
+                let takes =
+                    format!("Bilinear({first}, {second}, {outputs}) takes [.., {first}] and [.., {second}]");
+                let detail = format!("inputs do not fit: shapes {} and {}; {takes}", x.shape(), y.shape());
+                raise(Error::new("Bilinear", ErrorKind::Shape, detail));
+            }
+            // All x W[o] in one product, then the dot products with y.
+            let (x, y) = (low(x), low(y));
+            let matrix = low(&self.weight).permute([1, 0, 2]).reshape([first, outputs * second]);
+            let rows = x.reshape([-1, first as isize]).matmul(matrix);
+            let rows = rows.reshape([-1, outputs as isize, second as isize]);
+            let form = (rows * y.reshape([-1, 1, second as isize])).sum(-1);
+            lead.push(outputs);
+            let form = form.reshape(&lead[..]);
+            self.bias.as_deref().map_or_else(|| form.clone(), |bias| &form + low(bias))
+        })
     }
 }
 

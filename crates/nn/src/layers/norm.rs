@@ -4,6 +4,7 @@ use super::passes_on;
 use crate::autocast::high;
 use crate::functional::Functional;
 use crate::param::Param;
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{IntoShape, Shape, Tensor};
 
@@ -63,7 +64,11 @@ impl LayerNorm {
     /// If the last axes of `x` are not of the layer's shape, or its elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        high(x).layer_norm(self.shape.clone(), self.weight.as_deref(), self.bias.as_deref(), self.eps)
+        layer!(
+            self,
+            "LayerNorm",
+            high(x).layer_norm(self.shape.clone(), self.weight.as_deref(), self.bias.as_deref(), self.eps)
+        )
     }
 }
 
@@ -115,7 +120,7 @@ impl RmsNorm {
     /// If the last axes of `x` are not of the layer's shape, or its elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        high(x).rms_norm(self.shape.clone(), self.weight.as_deref(), self.eps)
+        layer!(self, "RmsNorm", high(x).rms_norm(self.shape.clone(), self.weight.as_deref(), self.eps))
     }
 }
 
@@ -168,7 +173,11 @@ impl GroupNorm {
     /// If `x` has other channels than the layer, the groups do not divide them, or its elements are not floats.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        high(x).group_norm(self.groups, self.weight.as_deref(), self.bias.as_deref(), self.eps)
+        layer!(
+            self,
+            "GroupNorm",
+            high(x).group_norm(self.groups, self.weight.as_deref(), self.bias.as_deref(), self.eps)
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pooling: each window of the last axes as one element.
 
-use super::{IntoSizes, passes_on};
+use super::{IntoSizes, numbered, passes_on};
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{AvgPool, MaxPool, Tensor};
 
@@ -137,7 +138,7 @@ impl<const N: usize> MaxPoolNd<N> {
     /// As [`Tensor::max_pool`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.max_pool(self.0)
+        layer!(self, numbered(["MaxPool1d", "MaxPool2d", "MaxPool3d"], N), x.max_pool(self.0))
     }
 
     /// The largest of each window, and where it lies: [`Tensor::max_pool_indices`], for [`Tensor::max_unpool`].
@@ -146,7 +147,7 @@ impl<const N: usize> MaxPoolNd<N> {
     /// As [`Tensor::max_pool`].
     #[track_caller]
     pub fn forward_indices(&self, x: &Tensor) -> (Tensor, Tensor) {
-        x.max_pool_indices(self.0)
+        layer!(self, numbered(["MaxPool1d", "MaxPool2d", "MaxPool3d"], N), x.max_pool_indices(self.0))
     }
 }
 
@@ -184,7 +185,7 @@ impl<const N: usize> AvgPoolNd<N> {
     /// As [`Tensor::avg_pool`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.avg_pool(self.0)
+        layer!(self, numbered(["AvgPool1d", "AvgPool2d", "AvgPool3d"], N), x.avg_pool(self.0))
     }
 }
 
@@ -201,7 +202,7 @@ impl<const N: usize> LpPoolNd<N> {
     /// As [`Tensor::lp_pool`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.lp_pool(self.p, self.windows)
+        layer!(self, numbered(["LpPool1d", "LpPool2d", "LpPool3d"], N), x.lp_pool(self.p, self.windows))
     }
 }
 
@@ -218,7 +219,11 @@ impl<const N: usize> AdaptiveMaxPoolNd<N> {
     /// As [`Tensor::adaptive_max_pool`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.adaptive_max_pool(self.0)
+        layer!(
+            self,
+            numbered(["AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AdaptiveMaxPool3d"], N),
+            x.adaptive_max_pool(self.0)
+        )
     }
 }
 
@@ -235,6 +240,10 @@ impl<const N: usize> AdaptiveAvgPoolNd<N> {
     /// As [`Tensor::adaptive_avg_pool`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.adaptive_avg_pool(self.0)
+        layer!(
+            self,
+            numbered(["AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d"], N),
+            x.adaptive_avg_pool(self.0)
+        )
     }
 }

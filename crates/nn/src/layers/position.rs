@@ -1,6 +1,7 @@
 //! Positions of sequences: added as waves, or as rotations of queries and keys.
 
 use super::passes_on;
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Tensor, cat, raise};
 
@@ -50,14 +51,17 @@ impl SinusoidalPositions {
     /// As `forward`.
     #[track_caller]
     pub fn forward_at(&self, x: &Tensor, first: usize) -> Tensor {
-        let (longest, size) = (self.table.size(0), self.table.size(1));
-        check("SinusoidalPositions", x, size);
-        if first + x.size(-2) > longest {
-            let given = format!("{} from {first} on", x.size(-2));
-            let detail = format!("too many positions: {given}; the layer knows {longest}, make it longer");
-            raise(Error::new("SinusoidalPositions", ErrorKind::Shape, detail));
-        }
-        x + self.table.narrow(0, first, x.size(-2)).cast_as(x)
+        layer!(self, "SinusoidalPositions", {
+            let (longest, size) = (self.table.size(0), self.table.size(1));
+            check("SinusoidalPositions", x, size);
+            if first + x.size(-2) > longest {
+                let given = format!("{} from {first} on", x.size(-2));
+                let detail =
+                    format!("too many positions: {given}; the layer knows {longest}, make it longer");
+                raise(Error::new("SinusoidalPositions", ErrorKind::Shape, detail));
+            }
+            x + self.table.narrow(0, first, x.size(-2)).cast_as(x)
+        })
     }
 }
 
@@ -128,6 +132,11 @@ impl RotaryPositions {
     /// As `forward`.
     #[track_caller]
     pub fn forward_at(&self, x: &Tensor, first: usize) -> Tensor {
+        layer!(self, "RotaryPositions", self.compute_at(x, first))
+    }
+
+    #[track_caller]
+    fn compute_at(&self, x: &Tensor, first: usize) -> Tensor {
         check("RotaryPositions", x, self.size);
         let (steps, half) = (x.size(-2), self.size / 2);
         let angle = |place: usize| {

@@ -8,6 +8,7 @@ mod cells;
 mod stack;
 mod steps;
 
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Rng, Tensor};
 
@@ -142,8 +143,10 @@ impl Rnn {
     /// If the axes of `x` do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> (Tensor, Tensor) {
-        let (y, [h, _]) = self.0.forward(x, [None, None]);
-        (y, h)
+        layer!(self, "Rnn", {
+            let (y, [h, _]) = self.0.forward(x, [None, None]);
+            (y, h)
+        })
     }
 
     /// [`forward`](Self::forward) beginning at `h` `[D layers, batch, hidden]`.
@@ -152,8 +155,10 @@ impl Rnn {
     /// As `forward`, or if `h` has another shape.
     #[track_caller]
     pub fn forward_from(&self, x: &Tensor, h: &Tensor) -> (Tensor, Tensor) {
-        let (y, [h, _]) = self.0.forward(x, [Some(h), None]);
-        (y, h)
+        layer!(self, "Rnn", {
+            let (y, [h, _]) = self.0.forward(x, [Some(h), None]);
+            (y, h)
+        })
     }
 }
 
@@ -180,8 +185,10 @@ impl Gru {
     /// If the axes of `x` do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> (Tensor, Tensor) {
-        let (y, [h, _]) = self.0.forward(x, [None, None]);
-        (y, h)
+        layer!(self, "Gru", {
+            let (y, [h, _]) = self.0.forward(x, [None, None]);
+            (y, h)
+        })
     }
 
     /// [`forward`](Self::forward) beginning at `h` `[D layers, batch, hidden]`.
@@ -190,8 +197,10 @@ impl Gru {
     /// As `forward`, or if `h` has another shape.
     #[track_caller]
     pub fn forward_from(&self, x: &Tensor, h: &Tensor) -> (Tensor, Tensor) {
-        let (y, [h, _]) = self.0.forward(x, [Some(h), None]);
-        (y, h)
+        layer!(self, "Gru", {
+            let (y, [h, _]) = self.0.forward(x, [Some(h), None]);
+            (y, h)
+        })
     }
 }
 
@@ -218,8 +227,10 @@ impl Lstm {
     /// If the axes of `x` do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> (Tensor, (Tensor, Tensor)) {
-        let (y, [h, c]) = self.0.forward(x, [None, None]);
-        (y, (h, c))
+        layer!(self, "Lstm", {
+            let (y, [h, c]) = self.0.forward(x, [None, None]);
+            (y, (h, c))
+        })
     }
 
     /// [`forward`](Self::forward) beginning at the states and cells `[D layers, batch, ..]`.
@@ -228,7 +239,9 @@ impl Lstm {
     /// As `forward`, or if these have another shape.
     #[track_caller]
     pub fn forward_from(&self, x: &Tensor, (h, c): (&Tensor, &Tensor)) -> (Tensor, (Tensor, Tensor)) {
-        let (y, [h, c]) = self.0.forward(x, [Some(h), Some(c)]);
-        (y, (h, c))
+        layer!(self, "Lstm", {
+            let (y, [h, c]) = self.0.forward(x, [Some(h), Some(c)]);
+            (y, (h, c))
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Layers that move elements: other shapes, other sizes, padding, patches; and the similarity of two inputs.
 
 use super::{IntoSizes, passes_on};
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Interpolation, IntoShape, PadMode, Patches, Shape, Tensor, raise};
 
@@ -31,17 +32,23 @@ impl Unflatten {
     /// If there is no such axis, or its size is not the product of the sizes.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        let size = x.size(self.axis);
-        if size != self.sizes.numel() {
-            let given = format!("{} make {}, axis {} has {size}", self.sizes, self.sizes.numel(), self.axis);
-            let detail = format!("sizes do not fit: {given}; their product must be the size");
-            raise(Error::new("Unflatten", ErrorKind::Shape, detail));
-        }
-        let axis =
-            if self.axis < 0 { x.rank().wrapping_add_signed(self.axis) } else { self.axis.unsigned_abs() };
-        let mut shape = x.shape().to_vec();
-        shape.splice(axis..=axis, self.sizes.iter().copied());
-        x.reshape(&shape[..])
+        layer!(self, "Unflatten", {
+            let size = x.size(self.axis);
+            if size != self.sizes.numel() {
+                let given =
+                    format!("{} make {}, axis {} has {size}", self.sizes, self.sizes.numel(), self.axis);
+                let detail = format!("sizes do not fit: {given}; their product must be the size");
+                raise(Error::new("Unflatten", ErrorKind::Shape, detail));
+            }
+            let axis = if self.axis < 0 {
+                x.rank().wrapping_add_signed(self.axis)
+            } else {
+                self.axis.unsigned_abs()
+            };
+            let mut shape = x.shape().to_vec();
+            shape.splice(axis..=axis, self.sizes.iter().copied());
+            x.reshape(&shape[..])
+        })
     }
 }
 
@@ -94,10 +101,12 @@ impl<const N: usize> Upsample<N> {
     /// As [`Tensor::interpolate`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        match self.target {
-            Target::Sizes(sizes) => x.interpolate(sizes, self.how),
-            Target::Factors(factors) => x.interpolate_by(factors, self.how),
-        }
+        layer!(self, "Upsample", {
+            match self.target {
+                Target::Sizes(sizes) => x.interpolate(sizes, self.how),
+                Target::Factors(factors) => x.interpolate_by(factors, self.how),
+            }
+        })
     }
 }
 
@@ -120,7 +129,7 @@ impl PixelShuffle {
     /// As [`Tensor::pixel_shuffle`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.pixel_shuffle(self.0)
+        layer!(self, "PixelShuffle", x.pixel_shuffle(self.0))
     }
 }
 
@@ -135,7 +144,7 @@ impl PixelUnshuffle {
     /// As [`Tensor::pixel_unshuffle`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.pixel_unshuffle(self.0)
+        layer!(self, "PixelUnshuffle", x.pixel_unshuffle(self.0))
     }
 }
 
@@ -157,7 +166,7 @@ impl ChannelShuffle {
     /// As [`Tensor::channel_shuffle`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.channel_shuffle(self.0)
+        layer!(self, "ChannelShuffle", x.channel_shuffle(self.0))
     }
 }
 
@@ -191,13 +200,15 @@ impl<const N: usize> Pad<N> {
     /// As [`Tensor::pad`], or if there are fewer than `N` axes.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        if x.rank() < N {
-            let detail = format!("too few axes: shape {}; it pads the last {N}", x.shape());
-            raise(Error::new("Pad", ErrorKind::Shape, detail));
-        }
-        let mut pads = vec![(0, 0); x.rank() - N];
-        pads.extend(self.pads);
-        x.pad(&pads, self.mode)
+        layer!(self, "Pad", {
+            if x.rank() < N {
+                let detail = format!("too few axes: shape {}; it pads the last {N}", x.shape());
+                raise(Error::new("Pad", ErrorKind::Shape, detail));
+            }
+            let mut pads = vec![(0, 0); x.rank() - N];
+            pads.extend(self.pads);
+            x.pad(&pads, self.mode)
+        })
     }
 }
 
@@ -221,7 +232,7 @@ impl<const N: usize> Unfold<N> {
     /// As [`Tensor::im2col`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.im2col(self.0)
+        layer!(self, "Unfold", x.im2col(self.0))
     }
 }
 
@@ -246,7 +257,7 @@ impl<const N: usize> Fold<N> {
     /// As [`Tensor::col2im`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.col2im(self.sizes, self.patches)
+        layer!(self, "Fold", x.col2im(self.sizes, self.patches))
     }
 }
 
@@ -279,7 +290,7 @@ impl CosineSimilarity {
     /// As [`Tensor::cosine_similarity`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor, y: &Tensor) -> Tensor {
-        x.cosine_similarity(y, self.axis, self.eps)
+        layer!(self, "CosineSimilarity", x.cosine_similarity(y, self.axis, self.eps))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Layers of transformers, and stacks of them.
 
 use super::{Dropout, LayerNorm, Linear, Masks, MultiheadAttention, MultiheadOptions};
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Rng, Tensor};
 
@@ -148,6 +149,11 @@ impl TransformerEncoderLayer {
     /// If shapes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, masks: &Masks<'_>) -> Tensor {
+        layer!(self, "TransformerEncoderLayer", self.compute(x, masks))
+    }
+
+    #[track_caller]
+    fn compute(&self, x: &Tensor, masks: &Masks<'_>) -> Tensor {
         if self.norm_first {
             let x = x + self.attend(&self.norm1.forward(x), masks);
             return &x + feed_forward!(self, &self.norm2.forward(&x), dropout2);
@@ -233,6 +239,11 @@ impl TransformerDecoderLayer {
     /// If shapes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, memory: &Tensor, masks: &Masks<'_>, of_memory: &Masks<'_>) -> Tensor {
+        layer!(self, "TransformerDecoderLayer", self.compute(x, memory, masks, of_memory))
+    }
+
+    #[track_caller]
+    fn compute(&self, x: &Tensor, memory: &Tensor, masks: &Masks<'_>, of_memory: &Masks<'_>) -> Tensor {
         if self.norm_first {
             let x = x + self.attend(&self.norm1.forward(x), masks);
             let x = &x + self.look_up(&self.norm2.forward(&x), memory, of_memory);
@@ -282,11 +293,13 @@ impl TransformerEncoder {
     /// If shapes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, masks: &Masks<'_>) -> Tensor {
-        let mut x = x.clone();
-        for layer in &self.layers {
-            x = layer.forward(&x, masks);
-        }
-        if let Some(norm) = &self.norm { norm.forward(&x) } else { x }
+        layer!(self, "TransformerEncoder", {
+            let mut x = x.clone();
+            for layer in &self.layers {
+                x = layer.forward(&x, masks);
+            }
+            if let Some(norm) = &self.norm { norm.forward(&x) } else { x }
+        })
     }
 }
 
@@ -318,10 +331,12 @@ impl TransformerDecoder {
     /// If shapes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, memory: &Tensor, masks: &Masks<'_>, of_memory: &Masks<'_>) -> Tensor {
-        let mut x = x.clone();
-        for layer in &self.layers {
-            x = layer.forward(&x, memory, masks, of_memory);
-        }
-        if let Some(norm) = &self.norm { norm.forward(&x) } else { x }
+        layer!(self, "TransformerDecoder", {
+            let mut x = x.clone();
+            for layer in &self.layers {
+                x = layer.forward(&x, memory, masks, of_memory);
+            }
+            if let Some(norm) = &self.norm { norm.forward(&x) } else { x }
+        })
     }
 }

@@ -5,6 +5,7 @@
 use super::Forward;
 use crate::module::{Mode, Module, Slot, SlotMut, join};
 use crate::param::{Buffer, Param};
+use crate::summary::layer;
 use retrograd_autograd::Differentiate;
 use retrograd_tensor::{Rng, Tensor, no_grad};
 
@@ -64,7 +65,7 @@ impl<L: Weighted> WeightNorm<L> {
     /// If the layer refuses its input.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.layer.forward_by(&self.weight(), x)
+        layer!(self, "WeightNorm", self.layer.forward_by(&self.weight(), x))
     }
 }
 
@@ -144,7 +145,7 @@ impl<L: Weighted> SpectralNorm<L> {
     /// If the layer refuses its input.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.layer.forward_by(&self.weight(), x)
+        layer!(self, "SpectralNorm", self.layer.forward_by(&self.weight(), x))
     }
 }
 

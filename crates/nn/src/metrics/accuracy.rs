@@ -47,7 +47,7 @@ pub fn top_k_accuracy(scores: &Tensor, labels: &Tensor, k: usize) -> f64 {
     metric.compute()
 }
 
-/// [`accuracy`] over batches.
+/// [`accuracy`](accuracy()) over batches.
 ///
 /// ```
 /// use retrograd_nn::metrics::{Accuracy, Metric};

@@ -5,6 +5,7 @@ use super::{Squash, steps};
 use crate::autocast::{high, low};
 use crate::layers::uniform_param;
 use crate::param::Param;
+use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Rng, Tensor, raise};
 
@@ -87,8 +88,10 @@ impl RnnCell {
     /// If the axes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, h: &Tensor) -> Tensor {
-        let [x, hw] = self.parts(x, h);
-        steps::rnn::step(self.squash, &x, &hw)
+        layer!(self, "RnnCell", {
+            let [x, hw] = self.parts(x, h);
+            steps::rnn::step(self.squash, &x, &hw)
+        })
     }
 }
 
@@ -126,8 +129,10 @@ impl GruCell {
     /// If the axes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, h: &Tensor) -> Tensor {
-        let [x, hw] = self.parts(x, h);
-        steps::gru::step(&x, &hw, h)
+        layer!(self, "GruCell", {
+            let [x, hw] = self.parts(x, h);
+            steps::gru::step(&x, &hw, h)
+        })
     }
 }
 
@@ -166,13 +171,18 @@ impl LstmCell {
     /// If the axes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, (h, c): (&Tensor, &Tensor)) -> (Tensor, Tensor) {
-        let [x, hw] = self.parts(x, h);
-        if c.shape() != h.shape() {
-            let detail =
-                format!("cells do not fit: shape {}; they must be as the states, {}", c.shape(), h.shape());
-            raise(Error::new("LstmCell", ErrorKind::Shape, detail));
-        }
-        steps::lstm::step(&x, &hw, c)
+        layer!(self, "LstmCell", {
+            let [x, hw] = self.parts(x, h);
+            if c.shape() != h.shape() {
+                let detail = format!(
+                    "cells do not fit: shape {}; they must be as the states, {}",
+                    c.shape(),
+                    h.shape()
+                );
+                raise(Error::new("LstmCell", ErrorKind::Shape, detail));
+            }
+            steps::lstm::step(&x, &hw, c)
+        })
     }
 }
 
