@@ -103,6 +103,11 @@ impl Activity {
 
 impl Report {
     /// Nothing yet, under this title.
+    ///
+    /// ```
+    /// use retrograd_nn::report::Report;
+    /// assert!(!Report::new("A run").html().contains("<section"));
+    /// ```
     pub fn new(title: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -133,7 +138,15 @@ impl Report {
         self
     }
 
-    /// The same with names for the classes of the confusion matrix.
+    /// The same with names for the classes of the confusion matrix; classes without one are shown by number.
+    ///
+    /// ```
+    /// use retrograd_nn::metrics::ConfusionMatrix;
+    /// use retrograd_nn::report::Report;
+    /// let mut report = Report::new("A run").classes(["cat"]);
+    /// report.confusion(&ConfusionMatrix::new(2));
+    /// assert!(report.html().contains("cat as 1: 0"));
+    /// ```
     #[must_use]
     pub fn classes<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.classes = names.into_iter().map(Into::into).collect();
@@ -184,6 +197,18 @@ impl Report {
     /// The norm of the gradient of every trainable parameter, in `f64`: the squares of an `f32` gradient underflow where
     /// the gradient itself does not. A gradient with elements that are not finite is marked as such, one that is
     /// missing leaves a gap. See [`audit`](crate::audit()) for the reasons.
+    ///
+    /// ```
+    /// use retrograd_autograd::Differentiate;
+    /// use retrograd_nn::Param;
+    /// use retrograd_nn::report::Report;
+    /// use retrograd_tensor::Tensor;
+    /// let weight = Param::new(Tensor::from([1.0f32, 1.0]));
+    /// let grads = (&weight * &Tensor::from([3e-30f32, 4e-30])).sum(()).backward();
+    /// let mut report = Report::new("A run");
+    /// report.gradients(0, &weight, &grads);
+    /// assert!(report.html().contains("step 0: 5.00e-30"));
+    /// ```
     #[track_caller]
     pub fn gradients(&mut self, step: u64, model: &dyn Module, grads: &Gradients) {
         for row in audit(model, grads).rows().iter().filter(|row| row.trainable) {
@@ -200,6 +225,18 @@ impl Report {
     ///
     /// Holding `before` during a step makes the optimizer write to new memory; call this at some steps only if that
     /// matters.
+    ///
+    /// ```
+    /// use retrograd_nn::report::Report;
+    /// use retrograd_nn::{Module, Param};
+    /// use retrograd_tensor::Tensor;
+    /// let mut weight = Param::new(Tensor::from([3.0f32, 4.0]));
+    /// let before = weight.state_dict();
+    /// weight.replace(&Tensor::from([3.0f32, 4.5]));
+    /// let mut report = Report::new("A run");
+    /// report.update(0, &before, &weight);
+    /// assert!(report.html().contains("step 0: 0.1<"));
+    /// ```
     ///
     /// # Panics
     /// If `before` lacks a parameter, or has it in another shape.
@@ -277,6 +314,14 @@ impl Report {
 
     /// As [`activation`](Report::activation), with the units along another axis: -1 for `[batch, time, features]`.
     ///
+    /// ```
+    /// use retrograd_nn::report::Report;
+    /// use retrograd_tensor::Tensor;
+    /// let mut report = Report::new("A run");
+    /// report.activation_along(0, "block", &Tensor::from([[[0.0f32, 1.0], [0.0, 2.0]]]), -1);
+    /// assert_eq!(report.dead_units("block"), [0]);
+    /// ```
+    ///
     /// # Panics
     /// If there is no such axis.
     #[track_caller]
@@ -311,6 +356,15 @@ impl Report {
 
     /// The units of a layer that were 0 throughout the latest five batches told, or all if they were fewer; none of a
     /// layer that is not known.
+    ///
+    /// ```
+    /// use retrograd_nn::report::Report;
+    /// use retrograd_tensor::Tensor;
+    /// let mut report = Report::new("A run");
+    /// report.activation(0, "fc1", &Tensor::from([[1.0f32, 0.0]]));
+    /// assert_eq!(report.dead_units("fc1"), [1]);
+    /// assert!(report.dead_units("fc2").is_empty());
+    /// ```
     pub fn dead_units(&self, name: &str) -> Vec<usize> {
         let layer = self.activations.items().iter().find(|(known, _)| known == name);
         layer.map_or(Vec::new(), |(_, layer)| layer.dead_units())
@@ -356,12 +410,26 @@ impl Report {
 
     /// The page: one file of HTML with drawings inside, readable on light and dark, without scripts and without anything
     /// to load. Values appear under the pointer.
+    ///
+    /// ```
+    /// use retrograd_nn::report::Report;
+    /// assert!(Report::new("a <run>").html().contains("<title>a &lt;run&gt;</title>"));
+    /// ```
     pub fn html(&self) -> String {
         page::page(self)
     }
 
     /// Writes the page to `path`, in one step in place of what was there, and brings all events into their file. It may
     /// be called again and again while a run goes on.
+    ///
+    /// ```
+    /// use retrograd_nn::report::Report;
+    /// let path = std::env::temp_dir().join(format!("retrograd-report-doc-{}.html", std::process::id()));
+    /// Report::new("A run").save(&path)?;
+    /// assert!(std::fs::read_to_string(&path)?.starts_with("<!doctype html>"));
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If the page cannot be written, or events could not be.

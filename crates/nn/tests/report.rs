@@ -5,6 +5,8 @@
 
 extern crate retrograd_nn as retrograd;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use retrograd_autograd::Differentiate;
 use retrograd_nn::metrics::ConfusionMatrix;
 use retrograd_nn::report::{EventWriter, Histogram, Report};
@@ -264,4 +266,36 @@ fn event_files_are_those_that_tensorboard_has_read() {
     let bytes = bytes.0.lock().expect("no panic").clone();
     let known = include_bytes!("fixtures/events.tfevents");
     assert!(bytes == known, "{} bytes, {} known", bytes.len(), known.len());
+}
+
+#[test]
+fn tensorboard_has_read_what_was_written() {
+    let read: serde_json::Value = serde_json::from_str(include_str!("fixtures/events.json")).expect("JSON");
+    let scalars = read["scalars"]["loss/train"].as_array().expect("scalars");
+    let steps = scalars.iter().map(|scalar| scalar[1].as_u64().expect("a step")).collect::<Vec<_>>();
+    assert_eq!(steps, [0, 1, 300, u64::from(u32::MAX) + 1]);
+    assert!(scalars.iter().all(|scalar| scalar[0] == 1_700_000_000.25));
+    let values =
+        [&scalars[0][2], &scalars[1][2], &scalars[3][2]].map(|value| value.as_f64().expect("a number"));
+    assert_eq!(values, [2.5, -0.125, f64::from(1e-30f32)]);
+    assert_eq!(scalars[2][2], "NaN");
+
+    let histogram = &read["histograms"]["weights/fc1.weight"][0];
+    assert_eq!(histogram["bucket"], serde_json::json!([1.0, 3.0, 0.0, 1.0]));
+    assert_eq!(histogram["bucket_limit"], serde_json::json!([0.0, 1.0, 2.0, 3.0]));
+    assert_eq!([&histogram["num"], &histogram["sum"], &histogram["sum_squares"]], [5.0, 3.25, 10.5625]);
+
+    assert_eq!(
+        pixels(&read["images"]["gradient é"][0]),
+        [0, 64, 128, 191, 255, 0].map(|v| [v, v, v, 255]).concat()
+    );
+    assert_eq!(pixels(&read["images"]["colours"][0]), [255, 0, 7, 255, 0, 255, 7, 255]);
+}
+
+fn pixels(image: &serde_json::Value) -> Vec<u8> {
+    let png = STANDARD.decode(image["png"].as_str().expect("text")).expect("base 64");
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png)).read_info().expect("a header");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a size")];
+    reader.next_frame(&mut pixels).expect("pixels");
+    pixels
 }

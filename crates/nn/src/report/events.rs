@@ -73,6 +73,12 @@ impl EventWriter {
 
     /// One number.
     ///
+    /// ```
+    /// use retrograd_nn::report::EventWriter;
+    /// EventWriter::to(std::io::sink()).scalar(1, "loss/test", 0.5)?;
+    /// # Ok::<(), retrograd_tensor::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the file cannot be written.
     pub fn scalar(&mut self, step: u64, tag: &str, value: f64) -> Result<(), Error> {

@@ -31,6 +31,12 @@ pub struct Histogram {
 impl Histogram {
     /// That of the elements of `x`, of any shape and type, in `bins` bins; in one if they all are equal, in none if
     /// none is finite.
+    ///
+    /// ```
+    /// use retrograd_nn::report::Histogram;
+    /// use retrograd_tensor::Tensor;
+    /// assert_eq!(Histogram::of(&Tensor::zeros([3]), 10).counts(), [3]);
+    /// ```
     #[track_caller]
     pub fn of(x: &Tensor, bins: usize) -> Self {
         Self::of_values(&no_grad(|| x.cast(F64).to_vec::<f64>()), bins)
@@ -126,6 +132,14 @@ impl Histogram {
     }
 
     /// The mean of the finite elements; NaN without one.
+    ///
+    /// ```
+    /// use retrograd_nn::report::Histogram;
+    /// use retrograd_tensor::Tensor;
+    /// let histogram = Histogram::of(&Tensor::from([1.0f32, 3.0]), 10);
+    /// assert_eq!((histogram.mean(), histogram.std(), histogram.sum()), (2.0, 1.0, 4.0));
+    /// assert_eq!((histogram.low(), histogram.high(), histogram.sum_of_squares()), (1.0, 3.0, 10.0));
+    /// ```
     pub fn mean(&self) -> f64 {
         self.sum / self.total() as f64
     }
