@@ -83,6 +83,11 @@ impl ConfusionMatrix {
     }
 
     /// The number of classes.
+    ///
+    /// ```
+    /// use retrograd_nn::metrics::ConfusionMatrix;
+    /// assert_eq!(ConfusionMatrix::new(3).classes(), 3);
+    /// ```
     pub fn classes(&self) -> usize {
         self.classes
     }
