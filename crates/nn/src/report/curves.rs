@@ -1,7 +1,7 @@
 //! Curves over the steps, with the range of what was thinned out, for the page.
 
 use super::page::{escaped, number};
-use super::track::Track;
+use super::track::{Bin, Track};
 use crate::chart::Axis;
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ const LOG: f64 = 100.0;
 
 /// A panel with a legend under its title.
 pub(super) fn panel(title: &str, series: &[(&str, &Track)]) -> String {
-    let values = || series.iter().flat_map(|(_, track)| track.bins()).filter_map(|bin| bin.values());
+    let values = || series.iter().flat_map(|(_, track)| track.bins()).filter_map(Bin::values);
     let (low, high) =
         values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), [_, low, high]| (l.min(low), h.max(high)));
     let log = low > 0.0 && high / low >= LOG;

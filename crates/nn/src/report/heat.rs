@@ -33,7 +33,7 @@ pub(super) fn heat(rows: &[(String, Track)]) -> String {
     let span = (last - first) as f64 * (1.0 + 1.0 / (columns.max(2) - 1) as f64)
         + f64::from(u8::from(first == last));
     let place = |step: u64| LEFT + (step.saturating_sub(first)) as f64 / span * (RIGHT - LEFT);
-    let scale = Scale::of(bins().filter_map(|bin| bin.values()).map(|[mean, ..]| mean));
+    let scale = Scale::of(bins().filter_map(Bin::values).map(|[mean, ..]| mean));
     let height = ROW * rows.len() as f64;
     let mut svg = format!(
         "<svg class=\"heat\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\">\

@@ -157,7 +157,7 @@ impl<T> Named<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MOST, Track};
+    use super::{Bin, MOST, Track};
 
     #[test]
     fn a_long_run_stays_small_and_keeps_its_spike() {
@@ -174,7 +174,7 @@ mod tests {
         assert!((MOST / 2..=MOST).contains(&bins.len()), "{}", bins.len());
         assert_eq!((bins[0].first, bins[bins.len() - 1].last), (0, 99_999));
         assert!(bins.windows(2).all(|pair| pair[0].last + 1 == pair[1].first));
-        let high = bins.iter().filter_map(|bin| bin.values()).map(|[.., high]| high).fold(0.0, f64::max);
+        let high = bins.iter().filter_map(Bin::values).map(|[.., high]| high).fold(0.0, f64::max);
         assert_eq!((high, bins.iter().map(|bin| bin.lost).sum::<u64>()), (1e6, 1));
         assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), 99_999);
         assert!(track.thinned(10).len() <= 10);
