@@ -409,6 +409,16 @@ fn gradients_of_factorisations() {
 }
 
 #[test]
+fn the_gradient_of_a_cholesky_factor_is_symmetric() {
+    for (lead, n) in square() {
+        let a = positive(lead, n, 2).tracked();
+        let l = a.cholesky();
+        let g = grad(&(&l * seeded(lead, n, n, 5)).sum(()), &[&a]).remove(0);
+        close(&g, &g.mt(), 0.0);
+    }
+}
+
+#[test]
 fn gradients_of_systems_and_functions() {
     for &(lead, n) in &[(&[][..], 1), (&[], 4), (&[2], 3)] {
         let x = seeded(lead, n, n, 18) + F64.eye(n) * 2.0;

@@ -153,9 +153,9 @@ impl Net for Transformer {
             let [q, k, v] = [0, 1, 2].map(|i| qkv.select(0, i));
             let causal = Attention { causal: true, ..Attention::default() };
             let y = q.scaled_dot_product_attention(&k, &v, &causal);
-            x = x + layer.out.forward(&y.transpose(1, 2).reshape([n, t, 128]));
+            x += layer.out.forward(&y.transpose(1, 2).reshape([n, t, 128]));
             let up = layer.up.forward(&layer.norm2.forward(&x)).gelu();
-            x = x + layer.down.forward(&up);
+            x += layer.down.forward(&up);
         }
         self.head.forward(&self.norm.forward(&x)).reshape([n * t, 65])
     }

@@ -1,7 +1,7 @@
 //! What a model is made of and what a forward pass takes, layer by layer.
 //!
-//! Each layer of this crate opens a row when its `forward` begins and closes it with what it gives back: [`enter`],
-//! [`Call::leave`]. Without a summary under way that is one look at a flag. Rows know their layer's name by the places
+//! Each layer of this crate opens a row when its `forward` begins and closes it with what it gives back: `enter`,
+//! `Call::leave`. Without a summary under way that is one look at a flag. Rows know their layer's name by the places
 //! in memory of its parameters and buffers, which the model's walk names.
 
 use crate::module::{Module, Slot};

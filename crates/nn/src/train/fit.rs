@@ -77,7 +77,9 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
         let mut progress = self.progress.then(|| {
             Progress::new(self.epochs as usize, loader.epoch_samples()).after(self.run.epoch as usize)
         });
-        let over = |stopping: &Option<super::EarlyStopping>| stopping.as_ref().is_some_and(|s| s.is_over());
+        let over = |stopping: &Option<super::EarlyStopping>| {
+            stopping.as_ref().is_some_and(super::EarlyStopping::is_over)
+        };
         while self.run.epoch < self.epochs && !self.run.stop && !over(&self.stopping) {
             self.steps(loader, &mut loss, progress.as_mut())?;
             let mut best = false;
@@ -129,7 +131,7 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
             #[cfg(feature = "files")]
             if self.is_due() {
                 let position = batches.loader().state_dict();
-                self.save_at(position)?;
+                self.save_at(&position)?;
             }
         }
     }

@@ -39,7 +39,7 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
     }
 
     /// Writes the checkpoint of a run whose loader is at work and stood there.
-    pub(super) fn save_at(&mut self, position: StateDict) -> Result<(), Error> {
+    pub(super) fn save_at(&mut self, position: &StateDict) -> Result<(), Error> {
         let Some(path) = self.files.checkpoint.clone() else { return Ok(()) };
         Checkpoint::of(|parts| self.show(&mut Stood(position.clone()), parts)).save(path)
     }
@@ -118,7 +118,7 @@ fn position(parts: &mut Parts<'_>, name: &str, mut loader: &mut dyn Position) {
         name,
         &mut loader,
         |loader| loader.state_dict(),
-        |loader, state| loader.load_state_dict(state),
+        |loader, state| (*loader).load_state_dict(state),
     );
 }
 

@@ -120,6 +120,10 @@ pub(super) struct Sums {
     pub(super) grad_norm: f64,
 }
 
+/// Shows further parts of a run to its checkpoint.
+#[cfg(feature = "files")]
+type ShowParts<'a> = Box<dyn FnMut(&mut Parts<'_>) + 'a>;
+
 /// The files of a run.
 #[cfg(feature = "files")]
 #[derive(Default)]
@@ -128,7 +132,7 @@ pub(super) struct Files<'a> {
     pub(super) every: Option<u64>,
     pub(super) resume: bool,
     pub(super) best: Option<Best>,
-    pub(super) parts: Option<Box<dyn FnMut(&mut Parts<'_>) + 'a>>,
+    pub(super) parts: Option<ShowParts<'a>>,
 }
 
 /// A checkpoint of the best epoch.
