@@ -97,3 +97,56 @@ fn contrast_and_rare_classes() {
     close(&x.info_nce_loss(&y, 0.1), &[0.33783473748370924]);
     close(&x.nt_xent_loss(&y, 0.5), &[0.8483394032623204]);
 }
+
+/// Scores and labels of three samples, four classes.
+fn several() -> (Tensor, Tensor) {
+    let x = (F64.arange(0.0, 12.0, 1.0) * 0.9).sin().reshape([3, 4]);
+    (x, Tensor::from([[3i64, 0, -1, 1], [2, -1, -1, -1], [-1, 2, 3, 0]]))
+}
+
+#[test]
+fn margins_of_several_labels() {
+    let (x, labels) = several();
+    let x = x.tracked();
+    let each = x.multilabel_margin_loss(&labels, Reduction::None);
+    close(&each, &[1.6648973301359244, 0.9787642005480904, 0.0]);
+    close(&x.multilabel_margin_loss(&labels, Reduction::Mean), &[0.881220510228005]);
+    close(&x.multilabel_margin_loss(&labels, Reduction::Sum), &[2.6436615306840148]);
+    let grad = (each * Tensor::from([1.0, 2.0, 3.0])).sum(()).backward()[&x].clone();
+    close(&grad.flatten(0, -1), &[-0.5, 0.5, 0.5, -0.5, 0.5, 0.5, -1.5, 0.5, 0.0, 0.0, 0.0, 0.0]);
+    // One sample without its axis, with a label twice.
+    let x = x.detach().select(0, 0).tracked();
+    let loss = x.multilabel_margin_loss(&Tensor::from([1i64, 1, 2, -1]), Reduction::Mean);
+    close(&loss, &[0.5502841851087914]);
+    close(&loss.backward()[&x], &[0.75, -1.0, -0.5, 0.75]);
+    for (labels, says) in [
+        (Tensor::from([1i64, 4, 0, 0]), "label out of range: 4; labels lie in 0..4"),
+        (Tensor::from([1i64, -2, 0, 0]), "label out of range: -2"),
+        (Tensor::from([1i64, 2]), "shapes differ"),
+        (Tensor::from([1f64, 2.0, -1.0, 0.0]), "labels are integers"),
+    ] {
+        let error = attempt(|| x.multilabel_margin_loss(&labels, Reduction::Mean)).unwrap_err().to_string();
+        assert!(error.contains("multilabel_margin_loss: ") && error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn soft_margins_of_several_labels() {
+    let x = several().0.tracked();
+    let y = ((F64.arange(0.0, 12.0, 1.0) * 1.3).cos().reshape([3, 4]) + 1.0) / 2.0;
+    let each = x.multilabel_soft_margin_loss(&y, None, Reduction::None);
+    close(&each, &[0.8629495753917514, 0.8986343295601191, 0.6735272416169515]);
+    close(&x.multilabel_soft_margin_loss(&y, None, Reduction::Sum), &[2.435111146568822]);
+    let weight = Tensor::from([0.5f64, 1.0, 2.0, 0.25]);
+    let each = x.multilabel_soft_margin_loss(&y, Some(&weight), Reduction::None);
+    close(&each, &[0.9191379983643364, 0.8612455991121494, 0.5533970100187964]);
+    let loss = x.multilabel_soft_margin_loss(&y, Some(&weight), Reduction::Mean);
+    let want = [
+        [-0.020833333333333332, 0.004387273458193074, 0.10905502071168556, 0.00975445805991039],
+        [-0.014296573893122149, -0.05957597297983928, -0.035182719094560645, 0.00995967035750074],
+        [0.01954626990411464, -0.008225052926482606, -0.05868794130126581, -0.000653588351358138],
+    ];
+    close(&loss.backward()[&x].flatten(0, -1), want.as_flattened());
+    let error = attempt(|| x.multilabel_soft_margin_loss(&y, Some(&y), Reduction::Mean)).unwrap_err();
+    assert!(error.to_string().contains("one for each class is [4]"), "{error}");
+}

@@ -9,6 +9,7 @@ mod classify;
 mod ctc;
 mod entries;
 mod margin;
+mod multilabel;
 mod regress;
 mod task;
 

@@ -1,7 +1,7 @@
 //! Losses of special tasks, as methods of `Tensor`: sequences without alignment, pairs and rankings, contrast,
-//! rare classes.
+//! rare classes, several labels.
 
-use super::{Reduction, check_option, check_same_shape, ctc};
+use super::{Reduction, check_option, check_same_shape, ctc, multilabel};
 use crate::autocast::high;
 use crate::functional::sealed;
 use crate::{BceWithLogits, Losses};
@@ -191,6 +191,52 @@ pub trait TaskLosses: sealed::Sealed {
         }
         let others = index.ne(Tensor::arange(0, x.size(1) as i64, 1).cast(I64));
         options.reduction.apply(others.where_(each, 0.0).mean(1))
+    }
+
+    /// For scores `[N, C]` and the classes of each sample, integers of the same shape that the first -1 ends: the sum
+    /// over its labels y and all other classes i of max(0, 1 - xᵧ + xᵢ) / C, as PyTorch's `multilabel_margin_loss`. The
+    /// axis N may be left out. A label that is named twice counts twice.
+    ///
+    /// *Gradient:* that of the formula; 0 where a score is ahead by 1 exactly. Labels have none.
+    ///
+    /// ```
+    /// use retrograd_nn::{Reduction, TaskLosses};
+    /// use retrograd_tensor::Tensor;
+    /// let (scores, labels) = (Tensor::from([[0.25f64, 0.5, 1.0, 0.0]]), Tensor::from([[2i64, 0, -1, 1]]));
+    /// let loss = scores.multilabel_margin_loss(&labels, Reduction::Mean);     // ahead of classes 1 and 3
+    /// assert_eq!(loss.item(), (0.5 + 0.0 + 1.25 + 0.75) / 4.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If shapes differ, there is another number of axes, or a label is neither a class nor -1.
+    #[track_caller]
+    fn multilabel_margin_loss(&self, labels: &Tensor, reduction: Reduction) -> Tensor {
+        multilabel::margin_loss(&self.this(), labels, reduction)
+    }
+
+    /// For logits `[N, C]` and targets in [0, 1] of the same shape: the mean over the classes of
+    /// -(y log σ(x) + (1 - y) log(1 - σ(x))), each times the `weight` of its class, as PyTorch's
+    /// `multilabel_soft_margin_loss`. The axis N may be left out.
+    ///
+    /// *Gradient:* w (σ(x) - y) / C, before the reduction.
+    ///
+    /// ```
+    /// use retrograd_nn::{Reduction, TaskLosses};
+    /// use retrograd_tensor::F64;
+    /// let loss = F64.zeros([2, 3]).multilabel_soft_margin_loss(&F64.ones([2, 3]), None, Reduction::Sum);
+    /// assert!((loss.item() - 2.0 * 2f64.ln()).abs() < 1e-12);
+    /// ```
+    ///
+    /// # Panics
+    /// If shapes differ, there is another number of axes, or `weight` is not a number for each class.
+    #[track_caller]
+    fn multilabel_soft_margin_loss(
+        &self,
+        target: &Tensor,
+        weight: Option<&Tensor>,
+        reduction: Reduction,
+    ) -> Tensor {
+        multilabel::soft_margin_loss(&self.this(), target, weight, reduction)
     }
 
     /// InfoNCE (van den Oord and others, 2018): row i of the other tensor is the match of row i of this one, its
