@@ -95,7 +95,7 @@ impl CharLm {
             let [q, k] = [0, 1].map(|i| self.positions.forward(&qkv.select(0, i)));
             let causal = Attention { causal: true, ..Attention::default() };
             let read = q.scaled_dot_product_attention(&k, &qkv.select(0, 2), &causal);
-            x = x + block.out.forward(&read.transpose(1, 2).reshape([batch, n, WIDTH]));
+            x += block.out.forward(&read.transpose(1, 2).reshape([batch, n, WIDTH]));
             x = &x + block.down.forward(&block.up.forward(&block.norm2.forward(&x)).gelu());
         }
         self.head.forward(&self.norm.forward(&x)).flatten(0, 1)
