@@ -113,7 +113,8 @@ fn batches_count_as_one_whole_and_states_go_on() {
     let scores = Tensor::from([0.1f64, 0.8, 0.3, 0.5, 0.5, 0.9]);
     let labels = Tensor::from([0i64, 1, 1, 0, 1, 1]);
     let logits = scores.unsqueeze(1).matmul(Tensor::from([[1.0f64, -2.0, 3.0]]));
-    let metrics: Vec<(Box<dyn Metric>, Box<dyn Metric>, &Tensor)> = vec![
+    type Pair<'t> = (Box<dyn Metric>, Box<dyn Metric>, &'t Tensor);
+    let metrics: Vec<Pair<'_>> = vec![
         (Box::new(Accuracy::new()), Box::new(Accuracy::new()), &logits),
         (Box::new(TopK::new(2)), Box::new(TopK::new(2)), &logits),
         (Box::new(Precision::new(3)), Box::new(Precision::new(3)), &logits),
@@ -127,7 +128,7 @@ fn batches_count_as_one_whole_and_states_go_on() {
         (Box::new(Perplexity::new()), Box::new(Perplexity::new()), &logits),
     ];
     for (number, (mut whole, mut parts, given)) in metrics.into_iter().enumerate() {
-        let numbers = if number >= 6 && number < 10 { labels.cast(F64) } else { labels.clone() };
+        let numbers = if (6..10).contains(&number) { labels.cast(F64) } else { labels.clone() };
         whole.update(given, &numbers);
         parts.update(&given.narrow(0, 0, 2), &numbers.narrow(0, 0, 2));
         // Through a state, as a checkpoint does it.
