@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use retrograd::prelude::*;
+use retrograd::with_vjp;
 use retrograd::{ErrorKind, PadMode};
 
 /// A wrong call, the line where the row starts, and the error that the call must give.
@@ -65,6 +66,8 @@ const SHAPES: &[Row] = &[
         "expand: [2, 3] does not broadcast to [2, 4]: axis 1 has 3; it must have 1 or 4"),
     row!(Shape, t([2, 3]).expand([3]),
         "expand: [2, 3] does not broadcast to [3]: rank 2 is above rank 1; axes are only added"),
+    row!(Value, with_vjp(&[&t([1]); 65], |x| x[0].clone(), |_, _, _| vec![]),
+        "with_vjp: 65 operands; a rule takes at most 64: join some by cat"),
     row!(Value, t([2, 3]).repeat([2]),
         "repeat: too few counts: [2] for shape [2, 3]; each axis needs one"),
     row!(Shape, Tensor::cat(&[&t([2, 3]), &t([2, 4])], 0),

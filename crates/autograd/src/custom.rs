@@ -116,8 +116,7 @@ pub fn with_vjp(
     f: impl Fn(&[Tensor]) -> Tensor + Send + Sync + 'static,
     rule: impl Fn(&[Tensor], &Tensor, &Tensor) -> Vec<Tensor> + Send + Sync + 'static,
 ) -> Tensor {
-    let at = Location::caller();
-    ruled("with_vjp", xs, |x| (f(x), vec![]), move |x, y, _, g| rule(x, y, g), at)
+    ruled("with_vjp", xs, |x| (f(x), vec![]), move |x, y, _, g| rule(x, y, g))
 }
 
 /// [`with_vjp`] with a function that also gives intermediate results for its rule, which the tape keeps: the
@@ -155,15 +154,16 @@ pub fn with_vjp_residuals(
     f: impl Fn(&[Tensor]) -> (Tensor, Vec<Tensor>) + Send + Sync + 'static,
     rule: impl Fn(&[Tensor], &Tensor, &[Tensor], &Tensor) -> Vec<Tensor> + Send + Sync + 'static,
 ) -> Tensor {
-    ruled("with_vjp_residuals", xs, f, rule, Location::caller())
+    ruled("with_vjp_residuals", xs, f, rule)
 }
+#[track_caller]
 fn ruled(
     name: &'static str,
     xs: &[&Tensor],
     f: impl Fn(&[Tensor]) -> (Tensor, Vec<Tensor>),
     rule: impl Fn(&[Tensor], &Tensor, &[Tensor], &Tensor) -> Vec<Tensor> + Send + Sync + 'static,
-    at: &'static Location<'static>,
 ) -> Tensor {
+    let at = Location::caller();
     hidden::few(name, xs.len()).or_raise();
     let (levels, sizes) = levels::union(xs);
     let xs: Vec<Tensor> = xs.iter().map(|&x| levels::vary(x, &levels, &sizes)).collect();

@@ -78,6 +78,15 @@ pub(crate) fn low(x: &Tensor) -> Tensor {
     }
 }
 
+/// [`Tensor::linear`] of operands of a product.
+#[track_caller]
+pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+    match autocast_dtype() {
+        None => x.linear(weight, bias),
+        Some(_) => low(x).linear(low(weight), bias.map(low).as_ref()),
+    }
+}
+
 /// An operand of what needs digits.
 #[track_caller]
 pub(crate) fn high(x: &Tensor) -> Tensor {

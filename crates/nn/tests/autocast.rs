@@ -10,7 +10,7 @@ use retrograd_nn::metrics::accuracy;
 use retrograd_nn::train::Trainer;
 use retrograd_nn::{
     Adam, BatchNorm2d, Conv2d, Forward, LayerNorm, Linear, Losses, Lstm, Masks, Module, MultiheadAttention,
-    Softmax, autocast, autocast_dtype,
+    Reduction, Softmax, TaskLosses, autocast, autocast_dtype,
 };
 use retrograd_tensor::{BF16, DType, F16, F32, F64, Rng, Tensor, attempt};
 use std::sync::Arc;
@@ -127,4 +127,25 @@ fn training_comes_to_the_same() {
     assert!(whole.1 > 0.9 && (whole.1 - mixed.1).abs() < 0.02, "{whole:?} and {mixed:?}");
     assert!((whole.0 - mixed.0).abs() < 0.02, "{whole:?} and {mixed:?}");
     assert_ne!(whole, mixed);
+}
+
+#[test]
+fn losses_of_two_tensors_and_states_given_to_a_network_may_be_half_numbers() {
+    let rng = &mut Rng::new(0);
+    let (x, other) = (Tensor::randn([4, 3], rng), Tensor::randn([4, 3], rng));
+    let lstm = Lstm::new(3, 2, rng);
+    let (h, c) = (Tensor::randn([1, 4, 2], rng), Tensor::randn([1, 4, 2], rng));
+    let [low, other_low, h_low, c_low] = [&x, &other, &h, &c].map(|t| t.cast(BF16));
+    autocast(BF16, || {
+        let of = |x: &Tensor, other: &Tensor| {
+            let like = Tensor::ones([4]);
+            let embedded = x.cosine_embedding_loss(other, &like, 0.0, Reduction::Mean);
+            [x.nt_xent_loss(other, 0.5), x.info_nce_loss(other, 0.5), embedded]
+        };
+        let wide = [&low, &other_low].map(|t| t.cast(F32));
+        assert_eq!(of(&low, &other_low), of(&wide[0], &wide[1]));
+        let (y, _) = lstm.forward_from(&low.unsqueeze(0), (&h_low, &c_low));
+        let (want, _) = lstm.forward_from(&low.unsqueeze(0), (&h_low.cast(F32), &c_low.cast(F32)));
+        assert_eq!((y.dtype(), y), (F32, want));
+    });
 }

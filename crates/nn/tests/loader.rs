@@ -7,6 +7,7 @@ use retrograd_nn::data::{
     ConcatDataset, DataLoader, Dataset, RandomSampler, Sampler, Subset, TensorDataset, WeightedRandomSampler,
     random_split,
 };
+use retrograd_tensor::hidden;
 use retrograd_tensor::{Error, ErrorKind, F32, I64, Rng, Tensor, attempt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,6 +54,13 @@ fn order_and_bits_are_the_same_at_any_number_of_workers() {
     // Noise follows the place in the epoch, not the batch.
     let whole = all(&mut noisy(2).batch_size(50));
     assert_eq!(whole[0].0, Tensor::cat(&wanted[0].iter().map(|(x, _)| x).collect::<Vec<_>>(), 0));
+}
+
+#[test]
+fn workers_leave_nothing_to_compute() {
+    for (x, y) in all(&mut noisy(2)) {
+        assert!(!hidden::is_pending(&x) && !hidden::is_pending(&y));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Attention with several heads.
 
 use super::{Dropout, Linear};
-use crate::autocast::low;
+use crate::autocast::{linear, low};
 use crate::functional::{Attention, attention};
 use crate::init;
 use crate::param::Param;
@@ -228,8 +228,7 @@ impl MultiheadAttention {
         let same = |a: &Tensor, b: &Tensor| std::ptr::eq(a, b);
         if let (Some(weight), true) = (&self.in_proj_weight, same(query, key) && same(key, value)) {
             // Self-attention: one product for all three.
-            let bias = self.in_proj_bias.as_deref().map(low);
-            let all = self.sequences_first(low(query).linear(low(weight), bias.as_ref()));
+            let all = self.sequences_first(linear(query, weight, self.in_proj_bias.as_deref()));
             return [0, 1, 2].map(|k| all.narrow(-1, k * embed, embed));
         }
         [self.projection(0, query), self.projection(1, key), self.projection(2, value)]
@@ -244,8 +243,8 @@ impl MultiheadAttention {
             (Some(weight), _) => weight.value().clone(),
             (None, packed) => rows(packed.as_ref().expect("weights are packed or apart")),
         };
-        let bias = self.in_proj_bias.as_ref().map(|packed| low(&rows(packed)));
-        self.sequences_first(low(t).linear(low(&weight), bias.as_ref()))
+        let bias = self.in_proj_bias.as_ref().map(rows);
+        self.sequences_first(linear(t, &weight, bias.as_ref()))
     }
 
     #[track_caller]

@@ -1,7 +1,7 @@
 //! The fully connected layer, and the one that is linear in each of two inputs.
 
 use super::{Weighted, passes_on, uniform_param};
-use crate::autocast::low;
+use crate::autocast::{linear, low};
 use crate::param::Param;
 use crate::summary::layer;
 use retrograd_nn_derive::Module;
@@ -60,7 +60,7 @@ impl Weighted for Linear {
             );
             raise(Error::new("Linear", ErrorKind::Shape, detail));
         }
-        low(x).linear(low(weight), self.bias.as_deref().map(low).as_ref())
+        linear(x, weight, self.bias.as_deref())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::data::{DataLoader, Sample};
 use crate::module::{Mode, Module, SlotMut};
 use crate::optim::{clip_grad_norm_with, clip_grad_value, grad_norm};
 use retrograd_autograd::{Differentiate, Gradients};
-use retrograd_tensor::{Error, ErrorKind, F32, Tensor, force_all, no_grad};
+use retrograd_tensor::{DType, Error, ErrorKind, Tensor, force_all, no_grad};
 use std::collections::BTreeMap;
 
 /// What a model made of a batch: the loss, and what metrics score. A tensor alone is a loss.
@@ -114,7 +114,7 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
             let samples = (batches.loader().position() - before) as u64;
             let size = self.accumulate.min(left);
             let current = group.get_or_insert_with(|| Group { gathered: Gathered::default(), size });
-            let output: Output = self.scoped(|| loss(self.model, &batch).into());
+            let output: Output = scoped(self.autocast, || loss(self.model, &batch).into());
             gather(current, output, samples);
             if current.gathered.losses.len() < current.size {
                 continue;
@@ -134,12 +134,6 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
                 self.save_at(&position)?;
             }
         }
-    }
-
-    /// Runs `f` in the precision asked for; a scope around the trainer stays if none was.
-    #[track_caller]
-    fn scoped<R>(&self, f: impl FnOnce() -> R) -> R {
-        if self.autocast == F32 { f() } else { autocast(self.autocast, f) }
     }
 
     /// Moves the parameters, and gives the figures; none if the step was left out.
@@ -260,8 +254,7 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
         let (mut sum, mut count) = (0.0, 0.0);
         let (model, metrics, dtype) = (&*self.model, &mut self.metrics, self.autocast);
         let done = source.each(&mut |batch, samples| {
-            let mut compute = || loss(model, batch).into();
-            let output: Output = no_grad(|| if dtype == F32 { compute() } else { autocast(dtype, compute) });
+            let output: Output = no_grad(|| scoped(dtype, || loss(model, batch).into()));
             sum += output.loss.item() * samples as f64;
             count += samples as f64;
             if let Some((predictions, targets)) = &output.scored {
@@ -363,4 +356,13 @@ fn set_modes(model: &mut dyn Module, modes: &[Mode]) {
             *mode = before;
         }
     });
+}
+
+/// Runs `f` in the precision asked for; a scope around the trainer stays if none was.
+#[track_caller]
+fn scoped<R>(dtype: Option<DType>, f: impl FnOnce() -> R) -> R {
+    match dtype {
+        Some(dtype) => autocast(dtype, f),
+        None => f(),
+    }
 }

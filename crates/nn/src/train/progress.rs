@@ -67,7 +67,9 @@ impl Progress {
     pub fn new(epochs: usize, samples: usize) -> Self {
         #[cfg(feature = "train")]
         {
-            let bar = indicatif::ProgressBar::new((epochs * samples) as u64);
+            // Left as it stands if the run ends early.
+            let bar = indicatif::ProgressBar::new((epochs * samples) as u64)
+                .with_finish(indicatif::ProgressFinish::Abandon);
             if !bar.is_hidden() {
                 if let Ok(style) = indicatif::ProgressStyle::with_template("{bar:24} {msg}") {
                     bar.set_style(style);
@@ -98,6 +100,10 @@ impl Progress {
     /// ```
     #[must_use]
     pub fn after(self, done: usize) -> Self {
+        #[cfg(feature = "train")]
+        if let Output::Terminal(bar) = &self.output {
+            bar.set_position((done * self.samples) as u64);
+        }
         Self { before: done, done, ..self }
     }
 

@@ -11,7 +11,7 @@ use crate::metrics::Metric;
 use crate::module::Module;
 use crate::optim::{ClipNorm, Optimizer};
 use crate::schedule::{Better, ReduceLrOnPlateau, Schedule, Scheduler};
-use retrograd_tensor::{DType, Error, ErrorKind, F32, raise};
+use retrograd_tensor::{DType, Error, ErrorKind, raise};
 use std::fmt;
 #[cfg(feature = "files")]
 use std::path::PathBuf;
@@ -80,7 +80,7 @@ pub struct Trainer<'a, M, B> {
     pub(super) stopping: Option<EarlyStopping>,
     pub(super) callbacks: Vec<Box<dyn Callback<M> + 'a>>,
     pub(super) non_finite: NonFinite,
-    pub(super) autocast: DType,
+    pub(super) autocast: Option<DType>,
     pub(super) keep_steps: bool,
     pub(super) progress: bool,
     pub(super) run: Run,
@@ -159,7 +159,7 @@ impl<'a, M: Module, B> Trainer<'a, M, B> {
             stopping: None,
             callbacks: Vec::new(),
             non_finite: NonFinite::default(),
-            autocast: F32,
+            autocast: None,
             keep_steps: true,
             progress: false,
             run: Run::default(),
@@ -300,7 +300,7 @@ impl<'a, M: Module, B> Trainer<'a, M, B> {
     #[track_caller]
     pub fn autocast(self, dtype: DType) -> Self {
         crate::autocast(dtype, || {});
-        Self { autocast: dtype, ..self }
+        Self { autocast: Some(dtype), ..self }
     }
 
     /// Shows a progress line on standard error.

@@ -4,7 +4,7 @@
 
 use super::{Fetch, Part};
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use retrograd_tensor::{Error, ErrorKind, attempt, raise};
+use retrograd_tensor::{Error, ErrorKind, attempt, eager, raise};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -80,7 +80,9 @@ impl<B: Send + 'static> Queue<B> {
         self.jobs.push_back(receiver);
         let fetch = Arc::clone(fetch);
         pool.spawn(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(|| attempt(|| fetch(&part))));
+            // At once: what is left pending would be computed by the loop that reads it.
+            let fetched = || attempt(|| eager(|| fetch(&part)));
+            let outcome = catch_unwind(AssertUnwindSafe(fetched));
             // Nobody waits any more if the loop was left.
             let _ = sender.send(outcome);
         });

@@ -124,7 +124,7 @@ pub trait TaskLosses: sealed::Sealed {
         margin: f64,
         reduction: Reduction,
     ) -> Tensor {
-        let x = &self.this();
+        let (x, other) = (&self.this(), &high(other));
         check_same_shape("cosine_embedding_loss", x, other);
         let dot = |a: &Tensor, b: &Tensor| (a * b).sum(-1);
         // PyTorch's constant under the root.
@@ -254,7 +254,7 @@ pub trait TaskLosses: sealed::Sealed {
     /// If shapes differ, or the temperature is not positive.
     #[track_caller]
     fn info_nce_loss(&self, other: &Tensor, temperature: f64) -> Tensor {
-        let x = &self.this();
+        let (x, other) = (&self.this(), &high(other));
         check_same_shape("info_nce_loss", x, other);
         let given = format!("temperature {temperature}");
         check_option("info_nce_loss", temperature > 0.0, &given, "it must be positive");
@@ -277,7 +277,7 @@ pub trait TaskLosses: sealed::Sealed {
     /// As [`info_nce_loss`](TaskLosses::info_nce_loss).
     #[track_caller]
     fn nt_xent_loss(&self, other: &Tensor, temperature: f64) -> Tensor {
-        let x = &self.this();
+        let (x, other) = (&self.this(), &high(other));
         check_same_shape("nt_xent_loss", x, other);
         let given = format!("temperature {temperature}");
         check_option("nt_xent_loss", temperature > 0.0, &given, "it must be positive");

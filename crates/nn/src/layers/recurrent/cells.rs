@@ -2,7 +2,7 @@
 
 use super::stack::Kind;
 use super::{Squash, steps};
-use crate::autocast::{high, low};
+use crate::autocast::{high, linear};
 use crate::layers::uniform_param;
 use crate::param::Param;
 use crate::summary::layer;
@@ -38,8 +38,7 @@ macro_rules! cell {
             fn parts(&self, x: &Tensor, h: &Tensor) -> [Tensor; 2] {
                 let (inputs, hidden) = (self.weight_ih.size(1), self.weight_hh.size(1));
                 check(stringify!($name), x, h, inputs, hidden);
-                let bias = self.bias_ih.as_deref().map(low);
-                let xw = high(&low(x).linear(low(&self.weight_ih), bias.as_ref()));
+                let xw = high(&linear(x, &self.weight_ih, self.bias_ih.as_deref()));
                 [xw, high(h).linear(&self.weight_hh, self.bias_hh.as_deref())]
             }
         }

@@ -1,7 +1,7 @@
 //! Layers and directions of a recurrent network, with their parameters under PyTorch's names.
 
 use super::{Recurrent, Squash, steps};
-use crate::autocast::{high, low};
+use crate::autocast::{high, linear};
 use crate::layers::{Dropout, uniform_param};
 use crate::module::{Module, Slot, SlotMut, join};
 use crate::param::Param;
@@ -150,6 +150,8 @@ impl Stack {
         let batch_first = self.options.batch_first;
         // Only the input's product is made of half numbers: states gather rounding errors from step to step.
         let x = &high(x);
+        let start = start.map(|state| state.map(high));
+        let start = start.each_ref().map(Option::as_ref);
         self.check_input(x);
         if x.rank() == 2 {
             let axis = isize::from(!batch_first);
@@ -205,8 +207,7 @@ impl Stack {
             Some([ih, hh]) if self.kind == Kind::Gru => (Some(hh.value().clone()), Some(ih.value().clone())),
             Some([ih, hh]) => (None, Some(ih + hh)),
         };
-        let outer = outer.as_ref().map(low);
-        let mut xw = high(&low(x).linear(low(&part.weight_ih), outer.as_ref()));
+        let mut xw = high(&linear(x, &part.weight_ih, outer.as_ref()));
         if steps_last {
             xw = xw.transpose(0, 1);
         }
