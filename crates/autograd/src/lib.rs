@@ -27,6 +27,8 @@ pub use grad::{grad, grad_recorded, grad_recorded_with, grad_with, hvp, jvp, val
 pub use gradcheck::{GradCheck, gradcheck, gradcheck_against, gradgradcheck};
 pub use gradients::{Gradients, Leaf, LeafId, Missing};
 pub use jacobian::{hessian, jacobian};
+#[doc(hidden)]
+pub use tape::escaped;
 pub use tape::{Line, Tape};
 pub use vmap::{vmap, vmap_axes};
 

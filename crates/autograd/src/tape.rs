@@ -9,6 +9,8 @@ use std::sync::Arc;
 mod figures;
 mod page;
 
+pub use page::escaped;
+
 /// One operation of a [`Tape`].
 #[derive(Clone, Debug)]
 pub struct Line {

@@ -5,7 +5,8 @@
 
 mod axis;
 
-pub(crate) use axis::Axis;
+pub(crate) use axis::{Axis, range};
+use retrograd_autograd::escaped;
 use retrograd_tensor::{Error, ErrorKind};
 use std::fmt::Write;
 use std::path::Path;
@@ -247,8 +248,4 @@ fn label(svg: &mut String, [x, y]: [f64; 2], anchor: &str, size: &str, text: &st
 
 fn append(text: &mut String, part: std::fmt::Arguments<'_>) {
     text.write_fmt(part).expect("writing to a String cannot fail");
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -36,7 +36,7 @@ pub use self::npz::{Npz, load_npz, save_npz, save_npz_compressed};
 pub use self::safetensors::{SafeTensors, load_safetensors, save_safetensors};
 
 /// An error of `op` about the file at `path`.
-fn fail(op: &'static str, path: &Path, kind: ErrorKind, problem: &str) -> Error {
+pub(crate) fn fail(op: &'static str, path: &Path, kind: ErrorKind, problem: &str) -> Error {
     Error::new(op, kind, format!("{}: {problem}", path.display()))
 }
 

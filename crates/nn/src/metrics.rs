@@ -69,6 +69,13 @@ pub trait Metric {
     fn set_state(&mut self, state: &[f64]) -> Result<(), Error>;
 }
 
+/// The figure of all predictions at once.
+#[track_caller]
+fn at_once(mut metric: impl Metric, predictions: &Tensor, targets: &Tensor) -> f64 {
+    metric.update(predictions, targets);
+    metric.compute()
+}
+
 /// The `N` numbers of a metric's state.
 fn check_state<'s, const N: usize>(op: &'static str, state: &'s [f64]) -> Result<&'s [f64; N], Error> {
     state.try_into().map_err(|_| {

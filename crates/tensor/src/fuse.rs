@@ -88,6 +88,9 @@ pub(crate) struct Code {
     pub(crate) by_rows: bool,
     /// Bytes of the widest element.
     pub(crate) width: usize,
+    /// How many dense leaves it reads, and the bytes that those with an element for each of the program's take for one.
+    pub(crate) leaves: usize,
+    pub(crate) read: usize,
     /// The key holds addresses of these.
     _expressions: Vec<Arc<Expr>>,
 }
@@ -420,6 +423,9 @@ impl Compiler {
         }
         let slots = self.allocate();
         let width = self.vals.iter().map(|v| v.dtype.size()).max().unwrap_or(1);
+        let dense = || self.vals.iter().filter(|v| matches!(v.place, Place::Leaf(_)));
+        let leaves = dense().count();
+        let read = dense().filter(|v| v.level == Level::Full).map(|v| v.dtype.size()).sum();
         let by_rows = self.last != 0 && self.last <= ROW_MAX;
         Code {
             vals: self.vals,
@@ -430,6 +436,8 @@ impl Compiler {
             slots,
             by_rows,
             width,
+            leaves,
+            read,
             _expressions: self.expressions,
         }
     }

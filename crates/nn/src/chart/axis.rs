@@ -12,12 +12,15 @@ pub(crate) struct Axis {
     pub(crate) to: f64,
 }
 
+/// The least and the greatest; infinity and -infinity of none.
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+}
+
 impl Axis {
     /// An axis that spans the finite ones of `values`.
     pub(crate) fn over(values: impl Iterator<Item = f64>, log: bool) -> Self {
-        let values = values.filter_map(|value| scaled(value, log));
-        let (low, high) =
-            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let (low, high) = range(values.filter_map(|value| scaled(value, log)));
         let middle = f64::midpoint(low, high);
         let (low, high) = match high - low {
             // Spans as wide as numbers go, or narrower than their digits, have no round numbers in them.

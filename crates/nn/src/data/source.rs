@@ -1,5 +1,6 @@
 //! Opening files, gzipped or not, with bounds on what they can make the program allocate.
 
+pub(super) use crate::files::fail;
 use flate2::read::MultiGzDecoder;
 use retrograd_tensor::{Error, ErrorKind};
 use std::fs::File;
@@ -84,11 +85,6 @@ impl<R: Read> Read for Bounded<R> {
 pub(super) fn could_inflate(stored: u64, raw: u64) -> bool {
     // Interlacing pads the lines of each pass, so twice the bound, and room for the smallest images.
     raw <= stored.saturating_mul(2 * MOST_EXPANSION).saturating_add(1 << 16)
-}
-
-/// The error of `op` at a file.
-pub(super) fn fail(op: &'static str, path: &Path, kind: ErrorKind, problem: &str) -> Error {
-    Error::new(op, kind, format!("{}: {problem}", path.display()))
 }
 
 /// The error of `op` whose reading stopped at `place`.

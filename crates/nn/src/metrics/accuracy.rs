@@ -1,6 +1,6 @@
 //! How often the right class comes first, or among the first few.
 
-use super::{Metric, check_state, pairs};
+use super::{Metric, at_once, check_state, pairs};
 use retrograd_tensor::{Error, ErrorKind, F64, I64, Tensor, raise};
 
 /// The share of samples whose prediction is their label; NaN without samples.
@@ -42,9 +42,7 @@ pub fn accuracy(predictions: &Tensor, labels: &Tensor) -> f64 {
 /// If shapes do not fit, a label is no class, or `k` is 0.
 #[track_caller]
 pub fn top_k_accuracy(scores: &Tensor, labels: &Tensor, k: usize) -> f64 {
-    let mut metric = TopK::new(k);
-    metric.update(scores, labels);
-    metric.compute()
+    at_once(TopK::new(k), scores, labels)
 }
 
 /// [`accuracy`](accuracy()) over batches.

@@ -1,6 +1,6 @@
 //! Perplexity: how many equally likely tokens a language model hesitates between.
 
-use super::{Metric, check_state};
+use super::{Metric, at_once, check_state};
 use crate::functional::loss::{CrossEntropy, Losses, Reduction};
 use retrograd_tensor::{Error, F64, I64, Tensor, no_grad};
 
@@ -23,9 +23,7 @@ use retrograd_tensor::{Error, F64, I64, Tensor, no_grad};
 /// If shapes do not fit, or a label is no class.
 #[track_caller]
 pub fn perplexity(logits: &Tensor, labels: &Tensor) -> f64 {
-    let mut metric = Perplexity::new();
-    metric.update(logits, labels);
-    metric.compute()
+    at_once(Perplexity::new(), logits, labels)
 }
 
 /// [`perplexity`](perplexity()) over batches.

@@ -1,6 +1,6 @@
 //! How far predicted numbers are from what they should be.
 
-use super::{Metric, check_state, numbers};
+use super::{Metric, at_once, check_state, numbers};
 use retrograd_tensor::{Error, Tensor};
 
 macro_rules! means {
@@ -22,9 +22,7 @@ macro_rules! means {
         /// If shapes differ.
         #[track_caller]
         pub fn $function(predictions: &Tensor, targets: &Tensor) -> f64 {
-            let mut metric = $name::new();
-            metric.update(predictions, targets);
-            metric.compute()
+            at_once($name::new(), predictions, targets)
         }
 
         #[doc = concat!("[`", stringify!($function), "`](", stringify!($function), "()) over batches.")]
@@ -108,9 +106,7 @@ means! {
 /// If shapes differ.
 #[track_caller]
 pub fn r2(predictions: &Tensor, targets: &Tensor) -> f64 {
-    let mut metric = R2::new();
-    metric.update(predictions, targets);
-    metric.compute()
+    at_once(R2::new(), predictions, targets)
 }
 
 /// [`r2`](r2()) over batches.

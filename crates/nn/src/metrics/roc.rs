@@ -1,6 +1,6 @@
 //! The area under the ROC curve.
 
-use super::{Metric, numbers};
+use super::{Metric, at_once, numbers};
 use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
 
 /// The area under the ROC curve: the probability that a sample of the positive class has a larger score than one of the
@@ -22,9 +22,7 @@ use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
 /// If shapes differ, or a label is neither 0 nor 1.
 #[track_caller]
 pub fn roc_auc(scores: &Tensor, labels: &Tensor) -> f64 {
-    let mut metric = RocAuc::new();
-    metric.update(scores, labels);
-    metric.compute()
+    at_once(RocAuc::new(), scores, labels)
 }
 
 /// [`roc_auc`] over batches; it keeps all scores.

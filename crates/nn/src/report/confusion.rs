@@ -1,8 +1,9 @@
 //! The confusion matrix as a table whose cells are shaded by their share of the row, or as a picture.
 
-use super::page::{escaped, number};
+use super::page::number;
 use super::picture::{Picture, sequential};
 use crate::metrics::ConfusionMatrix;
+use retrograd_autograd::escaped;
 use std::fmt::Write;
 
 /// The most classes whose counts fit into a table.
@@ -15,7 +16,8 @@ pub(super) fn table(matrix: &ConfusionMatrix, names: &[String]) -> String {
     let classes = matrix.classes();
     let name = |class: usize| names.get(class).map_or_else(|| class.to_string(), |name| escaped(name));
     let total = |label: usize| (0..classes).map(|predicted| matrix.count(label, predicted)).sum::<u64>();
-    let share = |label, predicted| matrix.count(label, predicted) as f64 / total(label).max(1) as f64;
+    let totals: Vec<u64> = (0..classes).map(total).collect();
+    let share = |label: usize, predicted| matrix.count(label, predicted) as f64 / totals[label].max(1) as f64;
     let head = format!("<p>{} samples, accuracy {}</p>", matrix.total(), percent(matrix.accuracy()));
     if classes > CLASSES {
         let mut picture = Picture::new(classes, classes);

@@ -1,8 +1,9 @@
 //! Curves over the steps, with the range of what was thinned out, for the page.
 
-use super::page::{escaped, number};
+use super::page::number;
 use super::track::{Bin, Track};
-use crate::chart::Axis;
+use crate::chart::{Axis, range};
+use retrograd_autograd::escaped;
 use std::fmt::Write;
 
 const WIDTH: f64 = 540.0;
@@ -15,8 +16,7 @@ const LOG: f64 = 100.0;
 /// A panel with a legend under its title.
 pub(super) fn panel(title: &str, series: &[(&str, &Track)]) -> String {
     let values = || series.iter().flat_map(|(_, track)| track.bins()).filter_map(Bin::values);
-    let (low, high) =
-        values().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), [_, low, high]| (l.min(low), h.max(high)));
+    let (low, high) = range(values().flat_map(|[_, low, high]| [low, high]));
     let log = low > 0.0 && high / low >= LOG;
     let steps = series.iter().flat_map(|(_, t)| t.bins()).flat_map(|bin| [bin.first as f64, bin.last as f64]);
     let across = Axis::over(steps, false).on(PLOT[0], PLOT[2]);

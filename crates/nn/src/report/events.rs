@@ -130,8 +130,7 @@ impl EventWriter {
     /// If the file cannot be written.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.flushed = Instant::now();
-        let begun = if self.begun { Ok(()) } else { self.begin() };
-        begun.and_then(|()| self.writer.flush()).map_err(|e| error(self.path.as_deref(), &e))
+        self.begin().and_then(|()| self.writer.flush()).map_err(|e| error(self.path.as_deref(), &e))
     }
 
     /// Where the file is; `None` if it is none.
@@ -139,13 +138,16 @@ impl EventWriter {
         self.path.as_deref()
     }
 
+    /// Writes what a file begins with, once.
     fn begin(&mut self) -> io::Result<()> {
-        self.begun = true;
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
         self.writer.write_all(&wire::version((self.clock)()).record())
     }
 
     fn event(&mut self, step: u64, tag: &str, value: Message) -> Result<(), Error> {
-        let begun = if self.begun { Ok(()) } else { self.begin() };
+        let begun = self.begin();
         let record = wire::event((self.clock)(), step, tag, value).record();
         begun.and_then(|()| self.writer.write_all(&record)).map_err(|e| error(self.path.as_deref(), &e))?;
         if self.flushed.elapsed() > PAUSE { self.flush() } else { Ok(()) }

@@ -1,8 +1,10 @@
 //! A heat map: a row for each name, steps from left to right, magnitudes as colours on a logarithmic scale.
 
-use super::page::{escaped, number};
+use super::page::number;
 use super::picture::sequential;
 use super::track::{Bin, Track};
+use crate::chart::range;
+use retrograd_autograd::escaped;
 use std::fmt::Write;
 
 const WIDTH: f64 = 1120.0;
@@ -107,7 +109,7 @@ struct Scale {
 impl Scale {
     fn of(values: impl Iterator<Item = f64>) -> Self {
         let logs = values.filter(|value| *value > 0.0).map(f64::log10);
-        let (low, high) = logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let (low, high) = range(logs);
         if low > high {
             return Self { low: -1.0, high: 0.0 };
         }

@@ -1,5 +1,6 @@
 //! How the elements of a tensor are distributed, and snapshots of that over a run.
 
+use crate::chart::range;
 use retrograd_tensor::{F64, Tensor, no_grad};
 
 /// The most snapshots of a run; an even number.
@@ -44,8 +45,7 @@ impl Histogram {
 
     fn of_values(values: &[f64], bins: usize) -> Self {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
-        let (low, high) =
-            finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        let (low, high) = range(finite());
         let number = finite().count();
         let bins = match number {
             0 => 0,
@@ -164,6 +164,7 @@ impl Histogram {
 #[derive(Clone, Debug)]
 pub(super) struct Snapshots {
     kept: Vec<(u64, Histogram)>,
+    /// The last call's, if it is not kept.
     latest: Option<(u64, Histogram)>,
     /// One call of so many is kept.
     every: usize,
@@ -188,16 +189,17 @@ impl Snapshots {
                 self.every *= 2;
             }
             // With `MOST` even, this call is one of those that the wider spacing keeps.
-            self.kept.push((step, histogram.clone()));
+            self.kept.push((step, histogram));
+            self.latest = None;
+        } else {
+            self.latest = Some((step, histogram));
         }
         self.calls += 1;
-        self.latest = Some((step, histogram));
     }
 
     /// The snapshots, oldest first.
     pub(super) fn all(&self) -> Vec<&(u64, Histogram)> {
-        let is_kept = self.kept.last() == self.latest.as_ref();
-        self.kept.iter().chain(self.latest.as_ref().filter(|_| !is_kept)).collect()
+        self.kept.iter().chain(&self.latest).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Activity, Report};
 use super::{confusion, curves, heat, ridges};
 use crate::report::track::{Named, Track};
+use retrograd_autograd::escaped;
 use std::fmt::Write;
 
 const PAGE: &str = include_str!("page.html");
@@ -10,23 +11,6 @@ const PAGE: &str = include_str!("page.html");
 const WIDTH: usize = 1100;
 /// The most units that are listed by number.
 const UNITS: usize = 24;
-
-/// Text inside an element or a quoted attribute. Control characters, which no page may hold, become spaces.
-pub(super) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 /// A number to four significant digits, shortly.
 pub(super) fn number(value: f64) -> String {

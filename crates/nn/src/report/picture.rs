@@ -1,5 +1,6 @@
 //! Tensors as small pictures: filters side by side, images, tables of numbers as colours; as PNG.
 
+use crate::chart::range;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use retrograd_tensor::{Error, ErrorKind, F64, Tensor, U8, no_grad, raise};
@@ -89,8 +90,7 @@ impl Filters {
             let (filter, channel) = if colour { (tile, 0) } else { (tile / shown[1], tile % shown[1]) };
             let one = &values[filter * channels * height * width..][..channels * height * width];
             // Colours show the shape of each filter, from its least to its greatest element.
-            let (low, high) =
-                one.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+            let (low, high) = range(one.iter().copied());
             for (y, x) in (0..height).flat_map(|y| (0..width).map(move |x| (y, x))) {
                 let at = |channel: usize| one[(channel * height + y) * width + x];
                 let pixel = if colour {

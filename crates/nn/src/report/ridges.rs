@@ -1,7 +1,9 @@
 //! Distributions over a run, as ridges behind each other: the oldest at the back, the latest in front.
 
 use super::histogram::{Histogram, Snapshots};
-use super::page::{escaped, number};
+use super::page::number;
+use crate::chart::range;
+use retrograd_autograd::escaped;
 use std::fmt::Write;
 
 const WIDTH: f64 = 340.0;
@@ -15,10 +17,8 @@ const STEP: f64 = 11.0;
 /// The card of one tensor; `height_of` gives the height for a share of the greatest count.
 pub(super) fn card(name: &str, snapshots: &Snapshots, height_of: fn(f64) -> f64) -> String {
     let all = snapshots.all();
-    let (low, high) = all
-        .iter()
-        .filter(|(_, histogram)| histogram.total() > 0)
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), (_, one)| (l.min(one.low()), h.max(one.high())));
+    let filled = all.iter().map(|(_, histogram)| histogram).filter(|histogram| histogram.total() > 0);
+    let (low, high) = range(filled.flat_map(|histogram| [histogram.low(), histogram.high()]));
     let (low, high) = if low / 2.0 < high / 2.0 { (low, high) } else { around(low) };
     let height = PEAK + STEP * all.len() as f64 + 22.0;
     let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">");

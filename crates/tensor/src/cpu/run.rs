@@ -6,7 +6,7 @@ use crate::buffer::Buffer;
 use crate::cpu::fold::{CHUNK, COLUMN_CHUNK};
 use crate::cpu::load::{self, LINE};
 use crate::cpu::pool;
-use crate::fuse::{CONSTANT, Code, Level, NONE, Op, Place, SinkCode, Step, Val};
+use crate::fuse::{CONSTANT, Code, Level, NONE, Op, Place, SinkCode, Step};
 use crate::plan::{Binding, Out};
 use crate::value::Over;
 use smallvec::SmallVec;
@@ -50,8 +50,7 @@ impl Walk {
     /// are several, hold a whole number, and that there is enough to share.
     fn together(code: &Code, outs: usize, n: usize, segment: usize) -> usize {
         // What moves is there twice: the next block is asked for early.
-        let leaves = code.vals.iter().filter(|v| matches!(v.place, Place::Leaf(_))).count();
-        let lines = code.slots as usize + 2 * (leaves + outs);
+        let lines = code.slots as usize + 2 * (code.leaves + outs);
         let fits = |count: &usize| {
             let block = count * BLOCK;
             lines * block * code.width <= NEAREST
@@ -122,10 +121,8 @@ pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
     let mut copies: SmallVec<[(u32, &Out); 4]> =
         bound.outs.iter().filter(|o| o.copy).map(|o| (code.vals[o.val as usize].def, o)).collect();
     copies.sort_unstable_by_key(|c| c.0);
-    let full = |v: &&Val| v.level == Level::Full && matches!(v.place, Place::Leaf(_));
-    let read: usize = code.vals.iter().filter(full).map(|v| v.dtype.size() * n).sum();
-    let written: usize = bound.outs.iter().map(|o| code.vals[o.val as usize].dtype.size() * n).sum();
-    let run = Run { code, bound, walk, gathers, far: read + written > NEAR, copies };
+    let written: usize = bound.outs.iter().map(|o| code.vals[o.val as usize].dtype.size()).sum();
+    let run = Run { code, bound, walk, gathers, far: (code.read + written) * n > NEAR, copies };
     let unit = run.walk.unit(code);
     let units = run.walk.blocks.div_ceil(unit);
     let work = n.saturating_mul(code.steps.len() + 1);
