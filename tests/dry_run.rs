@@ -154,6 +154,11 @@ fn networks_and_chains_have_their_exact_peaks() {
         remat(move |x| x[0].tanh().matmul(&w).exp(), &[&x]).sum(()).backward()
     });
     exact("second order", || hvp(|x| (x[0].square() * &x[0]).matmul(&w).sum(()), &[&x], &[&x.detach()]));
+    exact("unread", || hvp(|w| x.matmul(&w[0]).tanh().square().sum(()), &[&w], &[&w.detach()]).1);
+    exact("read late", || {
+        let late = grad_recorded(&x.matmul(&w).tanh().square().sum(()), &[&w, &x]);
+        (made(late[0].clone()), late)
+    });
     exact("vmap", || made(vmap(|row| (&row[0] * &row[0]).softmax(0), &[&x.detach()])));
     exact("eager", || eager(|| (x.tanh() * 2.0).sum(1).square().sum(()).backward()));
     exact("sort", || x.sort(1, true).0.square().sum(()).backward());

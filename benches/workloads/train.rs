@@ -1,8 +1,8 @@
 //! Steps of training, and inference.
 use crate::micro::normal;
 use crate::{Step, Workload};
-use retrograd::grad_recorded;
 use retrograd::prelude::*;
+use retrograd::{grad_of_all, grad_recorded};
 
 pub(crate) const WORKLOADS: &[Workload] = &[
     ("shallow", || {
@@ -151,9 +151,8 @@ fn hvp_mlp() -> Step {
         let params: Vec<&Tensor> = model.parameters().into_iter().map(|p| &**p).collect();
         let loss = model.forward(&x).cross_entropy(&y);
         let first = grad_recorded(&loss, &params);
-        let dots = first.iter().zip(&directions).map(|(g, v)| (g * v).sum(()));
-        let dot = dots.reduce(|a, b| a + b).expect("there are parameters");
-        let second = grad(&dot, &params);
+        let firsts: Vec<&Tensor> = first.iter().collect();
+        let second = grad_of_all(&firsts, &params, &directions.iter().collect::<Vec<_>>());
         std::hint::black_box(&second);
     })
 }

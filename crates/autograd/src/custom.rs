@@ -231,7 +231,7 @@ pub fn remat(f: impl Fn(&[Tensor]) -> Tensor + Send + Sync + 'static, xs: &[&Ten
         let asked = ids.iter().enumerate().filter(|(i, _)| cx.needs(*i));
         let wanted: IdSet = asked.map(|(_, &id)| id).collect();
         let request = Request { op: "remat", wanted: Some(&wanted), take: false, stop: true };
-        let walk = || sweep::sweep(edge, g.clone(), &request);
+        let walk = || sweep::sweep(vec![(edge, g.clone())], &request);
         let mut found = if hidden::recording() { walk() } else { no_grad(walk) }.or_raise();
         ids.iter().map(|id| found.cotangents.remove(id)).collect()
     };

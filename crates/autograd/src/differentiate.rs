@@ -124,7 +124,8 @@ fn backward(y: &Tensor, given: Option<&Tensor>, take: bool) -> Result<Gradients,
     let op = if take { "backward" } else { "backward_keep" };
     let edge = start(op, y)?;
     let seed = shown(seed(op, y, given)?, y);
-    let found = no_grad(|| sweep::sweep(edge, seed, &Request { op, wanted: None, take, stop: false }))?;
+    let found =
+        no_grad(|| sweep::sweep(vec![(edge, seed)], &Request { op, wanted: None, take, stop: false }))?;
     // The result goes with the gradients, in one pass where that is possible.
     let all: Vec<&Tensor> = found.cotangents.values().chain([y]).collect();
     force_all(&all);

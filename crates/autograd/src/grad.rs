@@ -1,5 +1,5 @@
 //! Functional transforms: gradients as functions of functions, recorded or not.
-use crate::differentiate::{Differentiate, seed, shown, start};
+use crate::differentiate::{self, Differentiate, seed, shown};
 use crate::gradients::Gradients;
 use crate::sweep::{self, IdSet, Request};
 use retrograd_tensor::{Error, ErrorKind, OrRaise, Tensor, enable_grad, force_all, no_grad};
@@ -21,7 +21,7 @@ use retrograd_tensor::{hidden, levels};
 /// If `y` is not one tracked number, or does not depend on one of `xs`: the message names what cut it off.
 #[track_caller]
 pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
-    gradients("grad", y, xs, None, false).and_then(|g| g.into_iter().collect()).or_raise()
+    gradients("grad", &[(y, None)], xs, false).and_then(|g| g.into_iter().collect()).or_raise()
 }
 /// As [`grad`], from any shape of `y` with the cotangent `seed`.
 ///
@@ -29,7 +29,7 @@ pub fn grad(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
 /// As [`grad`], and if shape or dtype of `seed` are not `y`'s.
 #[track_caller]
 pub fn grad_with(y: &Tensor, xs: &[&Tensor], seed: &Tensor) -> Vec<Tensor> {
-    gradients("grad_with", y, xs, Some(seed), false).and_then(|g| g.into_iter().collect()).or_raise()
+    gradients("grad_with", &[(y, Some(seed))], xs, false).and_then(|g| g.into_iter().collect()).or_raise()
 }
 /// As [`grad`], recorded: the gradients can be differentiated again, to any order.
 ///
@@ -46,7 +46,7 @@ pub fn grad_with(y: &Tensor, xs: &[&Tensor], seed: &Tensor) -> Vec<Tensor> {
 /// As [`grad`].
 #[track_caller]
 pub fn grad_recorded(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
-    gradients("grad_recorded", y, xs, None, true).and_then(|g| g.into_iter().collect()).or_raise()
+    gradients("grad_recorded", &[(y, None)], xs, true).and_then(|g| g.into_iter().collect()).or_raise()
 }
 /// As [`grad_recorded`], from any shape of `y` with the cotangent `seed`, which may be tracked.
 ///
@@ -55,27 +55,63 @@ pub fn grad_recorded(y: &Tensor, xs: &[&Tensor]) -> Vec<Tensor> {
 #[track_caller]
 pub fn grad_recorded_with(y: &Tensor, xs: &[&Tensor], seed: &Tensor) -> Vec<Tensor> {
     let op = "grad_recorded_with";
-    gradients(op, y, xs, Some(seed), true).and_then(|g| g.into_iter().collect()).or_raise()
+    gradients(op, &[(y, Some(seed))], xs, true).and_then(|g| g.into_iter().collect()).or_raise()
 }
 
+/// As [`grad`], of several results at once, each with its cotangent from `seeds`: the sum of what each of them gives.
+///
+/// As PyTorch's `torch.autograd.grad` with `grad_outputs`. One walk for all of them: where results are gradients that
+/// were recorded, their elements need not be computed for it.
+///
+/// ```
+/// use retrograd_autograd::{Differentiate, grad_of_all, grad_recorded};
+/// use retrograd_tensor::Tensor;
+/// let (x, w) = (Tensor::from(2.0f64).tracked(), Tensor::from(3.0f64).tracked());
+/// let y = &x * &x * &w;
+/// let first = grad_recorded(&y, &[&x, &w]);                            // 2 x w, x^2
+/// let (u, v) = (Tensor::from(1.0f64), Tensor::from(10.0f64));
+/// let second = grad_of_all(&[&first[0], &first[1]], &[&x, &w], &[&u, &v]);
+/// assert_eq!((second[0].item(), second[1].item()), (6.0 + 40.0, 4.0)); // of 2 x w + 10 x^2
+/// ```
+///
+/// # Panics
+/// If there are not as many seeds as results, shape or dtype of one are not its result's, a result is not tracked,
+/// or none of them depends on one of `xs`.
+#[track_caller]
+pub fn grad_of_all(ys: &[&Tensor], xs: &[&Tensor], seeds: &[&Tensor]) -> Vec<Tensor> {
+    let op = "grad_of_all";
+    let parts = matched(op, ys, seeds).and_then(|()| gradients(op, &seeded(ys, seeds), xs, false));
+    parts.and_then(|g| g.into_iter().collect()).or_raise()
+}
+fn matched(op: &'static str, ys: &[&Tensor], seeds: &[&Tensor]) -> Result<(), Error> {
+    if !ys.is_empty() && ys.len() == seeds.len() {
+        return Ok(());
+    }
+    let detail = format!("{} results and {} seeds; there must be one for each", ys.len(), seeds.len());
+    Err(Error::new(op, ErrorKind::Value, detail))
+}
+
+/// A result, and the cotangent that it starts with.
+type Seeded<'a> = (&'a Tensor, Option<&'a Tensor>);
+fn seeded<'a>(ys: &[&'a Tensor], seeds: &[&'a Tensor]) -> Vec<Seeded<'a>> {
+    ys.iter().copied().zip(seeds.iter().copied().map(Some)).collect()
+}
 /// A gradient, or why there is none.
 type Part = Result<Tensor, Error>;
-fn gradients(
-    op: &'static str,
-    y: &Tensor,
-    xs: &[&Tensor],
-    given: Option<&Tensor>,
-    record: bool,
-) -> Result<Vec<Part>, Error> {
-    let edge = start(op, y)?;
-    let seed = shown(seed(op, y, given)?, y);
+fn gradients(op: &'static str, ys: &[Seeded<'_>], xs: &[&Tensor], record: bool) -> Result<Vec<Part>, Error> {
+    let mut roots = Vec::with_capacity(ys.len());
+    for &(y, given) in ys {
+        roots.push((differentiate::start(op, y)?, shown(seed(op, y, given)?, y)));
+    }
     let id = |x: &Tensor| hidden::edge(x).map(|e| e.record().id());
     let wanted: IdSet = xs.iter().filter_map(|x| id(x)).collect();
     let request = Request { op, wanted: Some(&wanted), take: false, stop: false };
-    let walk = || sweep::sweep(edge, seed, &request);
-    let found = if record { enable_grad(walk) } else { no_grad(walk) }?;
+    let walk = || sweep::sweep(roots, &request);
+    let found = if record { hidden::recording_gradient(walk) } else { no_grad(walk) }?;
     if !record {
-        let all: Vec<&Tensor> = found.cotangents.values().chain([y]).collect();
+        // A result goes with the gradients, if it is not one that nobody may ever read.
+        let read = ys.iter().map(|y| y.0).filter(|y| !hidden::is_waiting(y));
+        let all: Vec<&Tensor> = found.cotangents.values().chain(read).collect();
         force_all(&all);
     }
     let found = Gradients::new(found);
@@ -97,10 +133,25 @@ pub(crate) fn or_zeros(
     given: Option<&Tensor>,
     record: bool,
 ) -> Vec<Tensor> {
-    if !y.is_tracked() {
+    zeros_where_none(op, &[(y, given)], xs, record)
+}
+/// As [`or_zeros`], of several results, each with its cotangent.
+#[track_caller]
+pub(crate) fn all_or_zeros(
+    op: &'static str,
+    ys: &[Tensor],
+    xs: &[&Tensor],
+    seeds: &[&Tensor],
+) -> Vec<Tensor> {
+    zeros_where_none(op, &seeded(&ys.iter().collect::<Vec<_>>(), seeds), xs, false)
+}
+#[track_caller]
+fn zeros_where_none(op: &'static str, ys: &[Seeded<'_>], xs: &[&Tensor], record: bool) -> Vec<Tensor> {
+    let ys: Vec<Seeded<'_>> = ys.iter().copied().filter(|y| y.0.is_tracked()).collect();
+    if ys.is_empty() {
         return xs.iter().map(|x| x.zeros_like()).collect();
     }
-    let parts = gradients(op, y, xs, given, record).or_raise();
+    let parts = gradients(op, &ys, xs, record).or_raise();
     parts.into_iter().zip(xs).map(|(g, x)| g.unwrap_or_else(|_| x.zeros_like())).collect()
 }
 
@@ -170,8 +221,7 @@ pub fn jvp(f: impl FnOnce(&[Tensor]) -> Tensor, xs: &[&Tensor], vs: &[&Tensor]) 
     let y = enable_grad(|| f(&x));
     let u = Differentiate::tracked(&y.zeros_like());
     let pulled = or_zeros("jvp", &y, &x.iter().collect::<Vec<_>>(), Some(&u), true);
-    let dot = enable_grad(|| inner(&pulled, vs));
-    let dy = or_zeros("jvp", &dot, &[&u], None, false).swap_remove(0);
+    let dy = all_or_zeros("jvp", &pulled, &[&u], vs).swap_remove(0);
     (y.detach(), dy)
 }
 /// Gradients of the number `f` at `xs`, and the product of its Hessian with `vs`.
@@ -197,8 +247,7 @@ pub fn hvp(
     let y = enable_grad(|| f(&x));
     let points: Vec<&Tensor> = x.iter().collect();
     let g = or_zeros("hvp", &y, &points, None, true);
-    let dot = enable_grad(|| inner(&g, vs));
-    let hv = or_zeros("hvp", &dot, &points, None, false);
+    let hv = all_or_zeros("hvp", &g, &points, vs);
     (g.iter().map(Differentiate::detach).collect(), hv)
 }
 fn paired(op: &'static str, xs: &[&Tensor], vs: &[&Tensor]) -> Result<(), Error> {
@@ -214,9 +263,4 @@ fn paired(op: &'static str, xs: &[&Tensor], vs: &[&Tensor]) -> Result<(), Error>
         }
     }
     Ok(())
-}
-/// The sum of all products of elements.
-fn inner(a: &[Tensor], b: &[&Tensor]) -> Tensor {
-    let dot = |(a, &b): (&Tensor, &&Tensor)| (a * b).sum(());
-    a.iter().zip(b).map(dot).reduce(|x, y| x + y).unwrap_or_else(|| Tensor::from(0.0f32))
 }

@@ -23,7 +23,9 @@ mod vmap;
 
 pub use custom::{Tap, Tapped, remat, with_vjp, with_vjp_residuals};
 pub use differentiate::Differentiate;
-pub use grad::{grad, grad_recorded, grad_recorded_with, grad_with, hvp, jvp, value_and_grad, vjp};
+pub use grad::{
+    grad, grad_of_all, grad_recorded, grad_recorded_with, grad_with, hvp, jvp, value_and_grad, vjp,
+};
 pub use gradcheck::{GradCheck, gradcheck, gradcheck_against, gradgradcheck};
 pub use gradients::{Gradients, Leaf, LeafId, Missing};
 pub use jacobian::{hessian, jacobian};

@@ -70,9 +70,9 @@ struct Sweep<'a> {
     found: Found,
 }
 
-/// Walks back from `root` with cotangent `seed`.
-pub(crate) fn sweep(root: &Edge, seed: Tensor, request: &Request<'_>) -> Result<Found, Error> {
-    let leading = request.wanted.map(|wanted| leading(root.record(), wanted));
+/// Walks back from `roots`, each with its cotangent.
+pub(crate) fn sweep(roots: Vec<(&Edge, Tensor)>, request: &Request<'_>) -> Result<Found, Error> {
+    let leading = request.wanted.map(|wanted| leading(roots.iter().map(|r| r.0.record()), wanted));
     let mut s = Sweep {
         request,
         due: IdMap::default(),
@@ -82,9 +82,9 @@ pub(crate) fn sweep(root: &Edge, seed: Tensor, request: &Request<'_>) -> Result<
         cut_ids: IdSet::default(),
         found: Found::default(),
     };
-    let id = root.record().id();
-    s.order.push(id);
-    s.due.insert(id, Due { record: root.record().clone(), sum: Sum::Some(seed) });
+    for (root, seed) in roots {
+        s.add(root, Sum::Some(seed));
+    }
     while let Some(id) = s.order.pop() {
         let due = s.due.remove(&id).expect("an id in the queue is due");
         s.visit(id, due)?;
@@ -92,13 +92,13 @@ pub(crate) fn sweep(root: &Edge, seed: Tensor, request: &Request<'_>) -> Result<
     Ok(s.found)
 }
 
-/// The records on a path from `root` to a wanted one. Ids descend along edges, so one pass in ascending order of
+/// The records on a path from one of `roots` to a wanted one. Ids descend along edges, so one pass in ascending order of
 /// what was reached decides.
-fn leading(root: &Arc<Record>, wanted: &IdSet) -> IdSet {
+fn leading<'a>(roots: impl Iterator<Item = &'a Arc<Record>>, wanted: &IdSet) -> IdSet {
     let lowest = wanted.iter().copied().min().unwrap_or(u64::MAX);
     let mut seen = IdSet::default();
     let mut inputs: Vec<(u64, Vec<u64>)> = vec![];
-    let mut stack = vec![root.clone()];
+    let mut stack: Vec<Arc<Record>> = roots.cloned().collect();
     while let Some(record) = stack.pop() {
         if record.id() < lowest || !seen.insert(record.id()) {
             continue;
@@ -215,7 +215,8 @@ impl Sweep<'_> {
     fn add(&mut self, edge: &Edge, part: Sum) {
         let record = edge.record();
         let id = record.id();
-        if record.is_leaf() && matches!(&part, Sum::Some(t) if hidden::is_pending(t)) {
+        let fuses = |t: &Tensor| hidden::is_pending(t) && !hidden::is_waiting(t);
+        if record.is_leaf() && matches!(&part, Sum::Some(t) if fuses(t)) {
             self.leaves.push(id);
         }
         match self.due.get_mut(&id) {

@@ -33,8 +33,8 @@ pub mod testing {
 /// Everything that a program usually needs: `use retrograd::prelude::*;`.
 pub mod prelude {
     pub use retrograd_autograd::{
-        Differentiate, Gradients, Tape, grad, grad_recorded, hessian, hvp, jacobian, jvp, value_and_grad,
-        vjp, vmap, vmap_axes,
+        Differentiate, Gradients, Tape, grad, grad_of_all, grad_recorded, hessian, hvp, jacobian, jvp,
+        value_and_grad, vjp, vmap, vmap_axes,
     };
     pub use retrograd_nn::prelude::*;
     pub use retrograd_tensor::{

@@ -3,9 +3,8 @@
 //! It checks (types, shapes; a forced computation cannot fail for a reason that could be seen here), makes the
 //! pending value, and, if an operand is tracked and recording is on, writes the tape's record. Only this room
 //! makes values and records.
-use crate::backend::backend;
 use crate::buffer::Buffer;
-use crate::call::{Call, View as CallView, ViewMut, by_dtype};
+use crate::call::{Call, View as CallView, by_dtype};
 use crate::cpu::fold::Red;
 use crate::dry;
 use crate::dtype::{BF16, Bool, DType, Element, F16, F32, I64, Number, promote};
@@ -16,12 +15,12 @@ use crate::levels;
 use crate::mode;
 use crate::op::{Gradient, Kernel, Op, Outputs, Spec, Specs};
 use crate::operand::Operand;
-use crate::profile::{self, Cost};
+use crate::profile;
 use crate::record::{self, Edge, Saving};
 use crate::scalar::Expr;
 use crate::shape::{self, Shape};
 use crate::tensor::Tensor;
-use crate::value::{Arg, Held, Kind, Over, ROW_MAX, Value, View};
+use crate::value::{Arg, Held, Kind, Over, ROW_MAX, Value, View, Waiting};
 use crate::watch;
 use smallvec::{SmallVec, smallvec};
 use std::cell::Cell;
@@ -324,7 +323,7 @@ fn mark(
 #[track_caller]
 fn run(kernel: Kernel, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     match kernel {
-        Kernel::Call(call) => run_call(&call, flops, x, out),
+        Kernel::Call(call) => run_call(call, flops, x, out),
         Kernel::Compose(f) => {
             let made = crate::no_grad(|| f(x));
             made.into_iter().map(|t| t.value).collect()
@@ -388,28 +387,14 @@ fn reshape(x: &Held, shape: Shape) -> Held {
     }
 }
 #[track_caller]
-fn run_call(call: &Call, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
-    crate::plan::force(&x.iter().map(|t| &t.value).collect::<SmallVec<[&Held; 4]>>());
-    let clock = profile::clock();
-    let mut buffers: SmallVec<[Buffer; 1]> =
-        out.iter().map(|s| backend().allocate(s.shape.numel() * s.dtype.size())).collect();
-    if dry::planning() {
-        dry::count_call();
-    } else {
-        let mut views: SmallVec<[CallView<'_>; 4]> = SmallVec::new();
-        for t in x {
-            views.push(CallView::of(&t.value));
-        }
-        let mut results: SmallVec<[ViewMut<'_>; 1]> =
-            out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
-        backend().call(call, &views, &mut results);
+fn run_call(call: Call, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+    let x: SmallVec<[&Held; 4]> = x.iter().map(|t| &t.value).collect();
+    crate::plan::force(&x);
+    if call.waits() {
+        let (args, Spec { shape, dtype }) = (x.iter().map(|&v| Arg::Value(v.clone())).collect(), only(out));
+        return smallvec![Value::waiting(Waiting { call, flops }, dtype, shape, args)];
     }
-    if let Some(clock) = clock {
-        let size = |shape: &Shape, dtype: DType| (shape.numel() * dtype.size()) as u64;
-        let read: u64 = x.iter().map(|t| size(&t.value.shape, t.value.dtype)).sum();
-        let bytes = read + out.iter().map(|s| size(&s.shape, s.dtype)).sum::<u64>();
-        profile::spend(profile::tag(), Cost { time: clock.elapsed(), bytes, flops });
-    }
+    let buffers = crate::plan::call(&call, (profile::tag(), flops), &x, &out);
     let value = |(s, b): (Spec, Buffer)| Value::ready(s.dtype, s.shape, View::dense(Arc::new(b)));
     out.into_iter().zip(buffers).map(value).collect()
 }

@@ -8,6 +8,7 @@ use crate::cpu::pool;
 use crate::dry;
 use crate::dtype::{DType, Element};
 use crate::layout::Layout;
+use crate::mode;
 use crate::shape::Shape;
 use crate::value::Held;
 use std::fmt;
@@ -28,12 +29,26 @@ pub struct Call {
     pub name: &'static str,
     /// The CPU's version.
     #[expect(clippy::type_complexity, reason = "a function over views, spelled where it is documented")]
-    pub run: Box<dyn Fn(&[View<'_>], &mut [ViewMut<'_>])>,
+    pub run: Box<dyn Fn(&[View<'_>], &mut [ViewMut<'_>]) + Send + Sync>,
+    /// Whether it may run when its result is read, where a gradient is being recorded.
+    waits: bool,
 }
 impl Call {
     /// A call.
-    pub fn new(name: &'static str, run: impl Fn(&[View<'_>], &mut [ViewMut<'_>]) + 'static) -> Call {
-        Call { name, run: Box::new(run) }
+    pub fn new(
+        name: &'static str,
+        run: impl Fn(&[View<'_>], &mut [ViewMut<'_>]) + Send + Sync + 'static,
+    ) -> Call {
+        Call { name, run: Box::new(run), waits: false }
+    }
+    /// The same, of one output, which may run late: it is worth not being run at all, and cannot fail.
+    pub(crate) fn waiting(self) -> Call {
+        Call { waits: true, ..self }
+    }
+    /// Whether to leave this call until its result is read. Recorded gradients keep its operands anyway, and of those
+    /// that are only differentiated again the elements are never read.
+    pub(crate) fn waits(&self) -> bool {
+        self.waits && mode::is_recording_gradient() && !mode::is_eager()
     }
 }
 impl fmt::Debug for Call {

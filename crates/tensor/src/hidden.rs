@@ -2,6 +2,7 @@
 //!
 //! Reading: id, operation, line, inputs, and take or peek of what was saved. Making: leaves, and marks that cut. And what
 //! the rules of users are held to.
+pub use crate::mode::recording_gradient;
 pub use crate::op::custom::{answers, few, fitting};
 use crate::op::{Op, Spec};
 use crate::record::{self, Kind};
@@ -70,6 +71,10 @@ pub fn ruled(
 /// The identity of the tensor's value, shared by its handles.
 pub fn value_id(t: &Tensor) -> u64 {
     t.value.id
+}
+/// Whether the value is a call's that is left until it is read.
+pub fn is_waiting(t: &Tensor) -> bool {
+    t.value.is_waiting()
 }
 /// Whether the value is still to be computed.
 pub fn is_pending(t: &Tensor) -> bool {

@@ -4,6 +4,7 @@ use std::cell::Cell;
 thread_local! {
     static RECORDING: Cell<bool> = const { Cell::new(true) };
     static EAGER: Cell<bool> = const { Cell::new(false) };
+    static RECORDING_GRADIENT: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Restore(&'static std::thread::LocalKey<Cell<bool>>, bool);
@@ -24,6 +25,15 @@ pub(crate) fn recording() -> bool {
 /// Whether every value is computed when it is made.
 pub(crate) fn is_eager() -> bool {
     EAGER.get()
+}
+
+/// Whether what runs on this thread is a gradient that can be differentiated again.
+pub(crate) fn is_recording_gradient() -> bool {
+    RECORDING_GRADIENT.get()
+}
+/// Runs `f`, a walk over records that is itself recorded: products in it wait until they are read.
+pub fn recording_gradient<R>(f: impl FnOnce() -> R) -> R {
+    scoped(&RECORDING_GRADIENT, true, || enable_grad(f))
 }
 
 /// Runs `f` without recording: what it makes of tracked tensors is not tracked.

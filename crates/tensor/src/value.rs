@@ -3,12 +3,8 @@
 //! A value is ready (a view of a buffer) or pending (an expression over other values). This room decides what may
 //! stay pending together: [`Value::pending`] joins the iteration spaces of its operands and forces those that do
 //! not fit or would keep too much alive. What to compute, and how, is `plan`'s.
-//!
-//! **Iteration spaces.** A program walks `n` elements in logical order. If a reduction over trailing axes, or its
-//! broadcast back, takes part, these form rows of `last` elements, and a value is *full* (n elements) or *row*
-//! (n / last elements); which of the two follows from its number of elements alone. So any reshape in logical
-//! order is only another name, and a value of `[rows, 1]` joins a program over `[rows, last]` as its row value.
 use crate::buffer::Buffer;
+use crate::call::Call;
 use crate::cell::Cell;
 use crate::cpu::fold::Red;
 use crate::dry;
@@ -23,9 +19,10 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The longest row that one block of a program holds, and so the longest that a reduction can be broadcast back
-/// over in the same pass.
-pub(crate) const ROW_MAX: usize = 8192;
+mod space;
+use space::{Place, join};
+pub(crate) use space::{ROW_MAX, Space};
+
 /// Instructions of one pending expression, at most.
 const MAX_INSTRUCTIONS: u64 = 64;
 /// Bytes that a pending expression may read for each byte of its space, above [`FREE_KIB`].
@@ -71,6 +68,13 @@ pub(crate) enum Kind {
     Same,
     /// A reduction.
     Fold { red: Red, over: Over },
+    /// A loop over whole operands, left until it is read. It is never part of a program.
+    Call(Arc<Waiting>),
+}
+/// A call that was left, and what it is in a profile.
+pub(crate) struct Waiting {
+    pub(crate) call: Call,
+    pub(crate) flops: u64,
 }
 impl Kind {
     /// Instructions of its own.
@@ -86,6 +90,7 @@ impl Kind {
             Kind::Map { expr, .. } => expr.work as u64,
             Kind::Cast | Kind::Same => 0,
             Kind::Fold { .. } => 1,
+            Kind::Call(waiting) => waiting.flops,
         }
     }
 }
@@ -111,16 +116,12 @@ pub(crate) struct Value {
     pub(crate) after: bool,
     /// No pending value below this one has a second holder, so its cost counts nothing twice.
     tree: bool,
+    /// The result of a call, which is not computed in programs.
+    called: bool,
     pub(crate) cell: Cell<Pending, View>,
     /// Smallest and largest element of an index tensor, once asked for.
     pub(crate) range: std::sync::OnceLock<(i64, i64)>,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Space {
-    pub(crate) n: usize,
-    pub(crate) last: usize,
-}
-
 /// A counted handle of a user or an operand.
 pub(crate) struct Held(Arc<Value>);
 /// A counted handle inside a tape record; it alone does not make a value worth writing to memory.
@@ -179,13 +180,24 @@ impl View {
 impl Value {
     fn make(dtype: DType, shape: Shape, place: Place, cell: Cell<Pending, View>) -> Held {
         let (numel, range) = (shape.numel(), std::sync::OnceLock::new());
-        let Place { space, sink, after, tree } = place;
-        Held::new(Value { id: next_id(), dtype, shape, numel, space, sink, after, tree, cell, range })
+        let Place { space, sink, after, tree, called } = place;
+        Held::new(Value { id: next_id(), dtype, shape, numel, space, sink, after, tree, called, cell, range })
     }
     /// A value whose elements are in memory.
     pub(crate) fn ready(dtype: DType, shape: Shape, view: View) -> Held {
-        let space = Space { n: shape.numel(), last: 0 };
-        Value::make(dtype, shape, Place { space, sink: false, after: false, tree: true }, Cell::ready(view))
+        let place = Place::apart(shape.numel());
+        Value::make(dtype, shape, place, Cell::ready(view))
+    }
+    /// A value that `waiting` computes from `args`, which are in memory, when it is read.
+    pub(crate) fn waiting(waiting: Waiting, dtype: DType, shape: Shape, args: SmallVec<[Arg; 3]>) -> Held {
+        let kind = Kind::Call(Arc::new(waiting));
+        let cell = Cell::pending(Pending { kind, args, tag: profile::tag() }, 1);
+        let place = Place { called: true, ..Place::apart(shape.numel()) };
+        Value::make(dtype, shape, place, cell)
+    }
+    /// Whether a call is still to be run for this value.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.called && self.is_pending()
     }
     pub(crate) fn is_pending(&self) -> bool {
         self.cell.cost() != 0
@@ -205,6 +217,9 @@ impl Value {
     pub(crate) fn pending(kind: Kind, dtype: DType, shape: Shape, args: SmallVec<[Arg; 3]>) -> Held {
         if dry::planning() {
             dry::settle(values(&args));
+        }
+        for v in values(&args).filter(|v| v.is_waiting()) {
+            v.force();
         }
         let place = join(&kind, &shape, &args);
         let own = kind.work();
@@ -275,93 +290,8 @@ impl Held {
         }
     }
 }
-impl Value {
-    /// Whether this pending value can be broadcast to `shape` inside a program, row by row.
-    pub(crate) fn spreads(&self, shape: &Shape) -> bool {
-        let n = shape.numel();
-        self.is_pending() && !self.sink && self.numel != n && fits(self, n, shape, &mut Space { n, last: 0 })
-    }
-}
-fn values(args: &[Arg]) -> impl Iterator<Item = &Held> {
+pub(crate) fn values(args: &[Arg]) -> impl Iterator<Item = &Held> {
     args.iter().filter_map(|a| if let Arg::Value(v) = a { Some(v) } else { None })
-}
-
-/// Where a new value is computed.
-#[derive(Clone, Copy)]
-struct Place {
-    space: Space,
-    sink: bool,
-    after: bool,
-    tree: bool,
-}
-/// Where a new value is computed; forces operands that do not fit. A pending sink is ready by the time that the new
-/// value's own pass begins, so it fits anywhere.
-#[track_caller]
-fn join(kind: &Kind, shape: &Shape, args: &[Arg]) -> Place {
-    let after = values(args).any(|v| v.is_pending() && (v.sink || v.after));
-    let tree = values(args).all(|v| !v.is_pending() || (v.tree && v.cell.holders().0 == 1));
-    if let Kind::Fold { over, .. } = kind {
-        let Arg::Value(x) = &args[0] else { unreachable!("a reduction has a tensor operand") };
-        let (space, sink) = join_fold(*over, x);
-        return Place { space, sink, after, tree };
-    }
-    let n = shape.numel();
-    let mut space = Space { n, last: 0 };
-    for v in values(args) {
-        if v.is_pending() && !v.sink && !fits(v, n, shape, &mut space) {
-            v.force();
-        }
-    }
-    Place { space, sink: false, after, tree }
-}
-/// Whether pending `v` can be an operand of a value of `n` elements in `space`, which may grow or take on rows.
-fn fits(v: &Value, n: usize, shape: &Shape, space: &mut Space) -> bool {
-    let agree = |a: usize, b: usize| a == 0 || b == 0 || a == b;
-    if v.numel == n {
-        if v.space.n == space.n {
-            if !agree(v.space.last, space.last) {
-                return false;
-            }
-            space.last = space.last.max(v.space.last);
-        } else if space.n == n && space.last == 0 {
-            *space = v.space; // the new value is a row value of the operand's program
-        } else {
-            return v.space.n == n && v.space.last == 0; // the operand becomes a row value of the new one's
-        }
-        return true;
-    }
-    let Some(row) = trailing(&v.shape, shape) else { return false };
-    let own_rows = if v.space.n == v.numel { v.space.last == 0 } else { v.space == (Space { n, last: row }) };
-    if space.n != n || !own_rows || !agree(space.last, row) || row > ROW_MAX {
-        return false;
-    }
-    space.last = row;
-    true
-}
-/// The row length by which `from` broadcasts over trailing axes of `to`: `[a, b, 1, 1]` over `[a, b, c, d]` is c d.
-fn trailing(from: &Shape, to: &Shape) -> Option<usize> {
-    if from.rank() > to.rank() {
-        return None;
-    }
-    let pad = to.rank() - from.rank();
-    let size = |i: usize| if i < pad { 1 } else { from[i - pad] };
-    let kept = (0..to.rank()).rfind(|&i| size(i) != 1).map_or(0, |i| i + 1);
-    (0..kept).all(|i| size(i) == to[i]).then(|| to[kept..].iter().product()).filter(|&row| row > 1)
-}
-#[track_caller]
-fn join_fold(over: Over, x: &Held) -> (Space, bool) {
-    let fused = x.is_pending() && !x.sink;
-    match over {
-        Over::Rows(_) if fused && x.space.n != x.numel => (x.space, true), // over the row values of a program
-        Over::Rows(len) => {
-            if fused && x.space.last != 0 && x.space.last != len {
-                x.force();
-            }
-            (Space { n: x.numel, last: len }, len > ROW_MAX)
-        }
-        Over::Columns { .. } if fused => (x.space, true),
-        Over::Columns { .. } => (Space { n: x.numel, last: 0 }, true),
-    }
 }
 
 /// Instructions and KiB read of a new value, packed; forces the dearest operand until it is within the caps.

@@ -30,6 +30,7 @@ pub(crate) fn convolution(made: Part, sizes: Sizes) -> Call {
             _ => integers::<u8>(made, &sizes, a, b, out),
         }
     })
+    .waiting()
 }
 fn typed<T: Element + Product>(made: Part, s: &Sizes, a: &View<'_>, b: &View<'_>, out: &mut ViewMut<'_>) {
     run(made, s, &a.dense::<T>(), &b.dense::<T>(), out.data::<T>());

@@ -28,6 +28,7 @@ pub(crate) fn product(left: bool, right: bool) -> Call {
             _ => typed::<u8>(&a, &b, out),
         }
     })
+    .waiting()
 }
 
 /// An operand and its layout as `[batch.., rows, cols]`.

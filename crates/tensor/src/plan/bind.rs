@@ -109,6 +109,7 @@ impl Binding<'_> {
                 Kind::Cast => What::Cast,
                 Kind::Same => What::Same,
                 Kind::Fold { red, over } => What::Fold(*red, *over),
+                Kind::Call(_) => unreachable!("a call was run before what reads it was made"),
             };
             let kept = node.fate == Fate::Written;
             items.push(Item { what, dtype: node.value.dtype, level, arity, kept });

@@ -151,7 +151,8 @@ impl<'a> Graph<'a> {
                 Kind::Map { expr, .. } => expr.work as u32,
                 Kind::Cast => 1,
                 Kind::Same => 0,
-                Kind::Fold { .. } => continue, // written if a recomputed value reads it
+                // A reduction is written if a recomputed value reads it; a call is no part of a program.
+                Kind::Fold { .. } | Kind::Call(_) => continue,
             };
             let below =
                 self.nodes[i].operands.iter().map(|&j| work[j as usize]).fold(own, u32::saturating_add);

@@ -10,13 +10,19 @@ mod graph;
 pub(crate) use bind::{Binding, Out};
 
 use crate::backend::backend;
+use crate::buffer::Buffer;
+use crate::call::{self, Call, ViewMut};
 use crate::dry;
+use crate::dtype::DType;
 use crate::fuse;
 use crate::memory;
-use crate::profile;
-use crate::value::{Held, Space};
+use crate::op::Spec;
+use crate::profile::{self, Cost};
+use crate::shape::Shape;
+use crate::value::{self, Held, Kind, Pending, Space, View};
 use graph::Graph;
 use smallvec::SmallVec;
+use std::sync::Arc;
 
 /// Instructions of one program, at most.
 const MAX_GROUP: u64 = 256;
@@ -27,11 +33,57 @@ pub(crate) fn force(roots: &[&Held]) {
     if dry::planning() {
         dry::settle(roots.iter().copied());
     }
+    for v in roots.iter().filter(|v| v.is_waiting()) {
+        run_waiting(v);
+    }
     if roots.iter().any(|v| v.after && v.is_pending()) {
         force_in_stages(roots);
     } else {
         force_together(roots);
     }
+}
+/// Runs the call that a value was left for.
+#[track_caller]
+fn run_waiting(v: &Held) {
+    let Some(mut guard) = v.cell.lock() else { return };
+    let made = answer(v, guard.recipe());
+    let recipe = guard.publish(View::dense(Arc::new(made)));
+    drop(guard);
+    drop(recipe);
+}
+/// What the call that `v` was left for gives.
+#[track_caller]
+fn answer(v: &Held, recipe: &Pending) -> Buffer {
+    let Kind::Call(waiting) = &recipe.kind else { unreachable!("only calls wait") };
+    let x: SmallVec<[&Held; 4]> = value::values(&recipe.args).collect();
+    let out = Spec { shape: v.shape.clone(), dtype: v.dtype };
+    call(&waiting.call, (recipe.tag, waiting.flops), &x, &[out]).pop().expect("one output")
+}
+/// Runs a call over operands in memory. Its time is that of the operation `of`, which counts so many floating-point
+/// operations.
+#[track_caller]
+pub(crate) fn call(call: &Call, of: (u64, u64), x: &[&Held], out: &[Spec]) -> SmallVec<[Buffer; 1]> {
+    let clock = profile::clock();
+    let size = |shape: &Shape, dtype: DType| shape.numel() * dtype.size();
+    let mut buffers: SmallVec<[Buffer; 1]> =
+        out.iter().map(|s| backend().allocate(size(&s.shape, s.dtype))).collect();
+    if dry::planning() {
+        dry::count_call();
+    } else {
+        let mut views: SmallVec<[call::View<'_>; 4]> = SmallVec::new();
+        for v in x {
+            views.push(call::View::of(v));
+        }
+        let mut results: SmallVec<[ViewMut<'_>; 1]> =
+            out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
+        backend().call(call, &views, &mut results);
+    }
+    if let Some(clock) = clock {
+        let read: usize = x.iter().map(|v| size(&v.shape, v.dtype)).sum();
+        let bytes = (read + out.iter().map(|s| size(&s.shape, s.dtype)).sum::<usize>()) as u64;
+        profile::spend(of.0, Cost { time: clock.elapsed(), bytes, flops: of.1 });
+    }
+    buffers
 }
 /// Where some roots read the ends of other passes: these first, together with every root that reads none.
 #[track_caller]
