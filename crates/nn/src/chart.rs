@@ -1,65 +1,119 @@
-//! Curves and clouds of points as SVG: what an example shows of its run without any other program.
+//! Curves, bars, heat maps and small images as SVG: what an example shows of its run without any other program.
 //!
-//! A [`Chart`] is a titled panel of lines and points; [`save_svg`] puts panels beside each other into one file. Only text is
-//! written here; no fonts, scripts or styles from outside, so that the file shows the same anywhere.
+//! A [`Chart`] is a titled panel; [`save_svg`] puts panels beside each other into one file, three in a row. Only text is
+//! written here; no fonts, scripts or styles from outside, so that the file shows the same anywhere. The ground is
+//! white, on dark pages too.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `plot`, `legend` | a panel with a pair of axes, and the names of its series |
+//! | `series` | lines with bands, points, bars |
+//! | `axis` | which values an axis spans, and round numbers on it |
+//! | `heat`, `tiles` | tables of numbers as colours; images in a grid |
+//! | `colour`, `pen` | colours; the pieces of SVG that all are drawn of |
 
 mod axis;
+mod colour;
+mod heat;
+mod legend;
+mod pen;
+mod plot;
+mod series;
+mod tiles;
 
 pub(crate) use axis::{Axis, range};
-use retrograd_autograd::escaped;
-use retrograd_tensor::{Error, ErrorKind};
-use std::fmt::Write;
+#[cfg(feature = "report")]
+pub(crate) use colour::{diverging, hex, sequential};
+use heat::Heat;
+use pen::{append, label};
+use plot::Plot;
+use retrograd_tensor::{Error, ErrorKind, F64, Tensor, no_grad, raise};
+use series::{Series, Style};
 use std::path::Path;
+use tiles::Tiles;
 
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 320.0;
-/// Room around the plotted area: left, top, right, bottom.
-const MARGIN: [f64; 4] = [58.0, 34.0, 14.0, 46.0];
-/// Okabe and Ito's colours, told apart by colour-blind readers too; two of Tol's make them ten.
-const COLOURS: [&str; 10] = [
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#882255", "#999999",
-    "#f0e442",
-];
+/// Panels beside each other.
+const PER_ROW: usize = 3;
 
-/// The most series whose legend lies inside the plot.
-const INSIDE: usize = 7;
-
-/// A panel of lines and points over a common pair of axes.
+/// A panel: series over a common pair of axes, a heat map, or images in a grid.
+///
+/// Series of one name have one colour and stand in the legend once, so a dashed line can go with a drawn one.
 ///
 /// ```
 /// use retrograd_nn::chart::Chart;
-/// let chart = Chart::new("Loss", "epoch", "mean loss").line("train", [(1.0, 2.0), (2.0, 0.5)]).log();
-/// assert!(chart.to_svg().starts_with("<svg"));
+/// let chart = Chart::new("Loss", "epoch", "mean loss")
+///     .line("small", [(1.0, 2.0), (2.0, 0.5)])
+///     .dashed("small", [(1.0, 2.1), (2.0, 0.9)])
+///     .log();
+/// let svg = chart.to_svg();
+/// assert!(svg.starts_with("<svg") && svg.matches(">small<").count() == 1);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chart {
     title: String,
-    x_label: String,
-    y_label: String,
-    log: bool,
-    series: Vec<Series>,
+    body: Body,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Series {
-    name: String,
-    points: Vec<(f64, f64)>,
-    /// Whether lines join the points; otherwise each is a dot.
-    joined: bool,
+enum Body {
+    Plot(Plot),
+    Tiles(Tiles),
 }
 
 impl Chart {
     /// An empty panel with a title and the names of its axes.
     pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
-        let (title, x_label, y_label) = (title.into(), x_label.into(), y_label.into());
-        Self { title, x_label, y_label, log: false, series: Vec::new() }
+        let plot = Plot { x_label: x_label.into(), y_label: y_label.into(), ..Plot::default() };
+        Self { title: title.into(), body: Body::Plot(plot) }
     }
 
     /// The same with one more line. Points that are not finite, or not positive on a logarithmic axis, leave a
-    /// gap.
+    /// gap; one that has no neighbours is a dot.
     #[must_use]
+    #[track_caller]
     pub fn line(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        self.with(name.into(), points.into_iter().collect(), true)
+        self.with("line", name.into(), Style::Line, points)
+    }
+
+    /// As [`line`](Self::line), but dashed.
+    #[must_use]
+    #[track_caller]
+    pub fn dashed(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.with("dashed", name.into(), Style::Dashed, points)
+    }
+
+    /// As [`line`](Self::line), but dotted.
+    #[must_use]
+    #[track_caller]
+    pub fn dotted(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.with("dotted", name.into(), Style::Dotted, points)
+    }
+
+    /// The same with a line through means and a band around it, from points `(x, mean, sd)`: the band reaches from
+    /// `mean - sd` to `mean + sd`, or to the edge of the plot where that is not positive on a logarithmic axis.
+    ///
+    /// ```
+    /// use retrograd_nn::chart::Chart;
+    /// let chart = Chart::new("Error", "width", "test error").band("tanh", [(1.0, 0.3, 0.1), (2.0, 0.2, 0.02)]);
+    /// assert!(chart.to_svg().contains("fill-opacity=\"0.16\""));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn band(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64, f64)>) -> Self {
+        self.with_spread("band", name.into(), Style::Line, points)
+    }
+
+    /// As [`band`](Self::band), with a dashed line.
+    #[must_use]
+    #[track_caller]
+    pub fn dashed_band(
+        self,
+        name: impl Into<String>,
+        points: impl IntoIterator<Item = (f64, f64, f64)>,
+    ) -> Self {
+        self.with_spread("dashed_band", name.into(), Style::Dashed, points)
     }
 
     /// The same with a cloud of points, each of them a dot. Those that are not finite, or not positive on a
@@ -71,19 +125,200 @@ impl Chart {
     /// assert_eq!(chart.to_svg().matches("h0").count(), 2);              // lines of no length are dots
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn scatter(self, name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        self.with(name.into(), points.into_iter().collect(), false)
+        self.with("scatter", name.into(), Style::Points, points)
     }
 
-    fn with(mut self, name: String, points: Vec<(f64, f64)>, joined: bool) -> Self {
-        self.series.push(Series { name, points, joined });
+    /// The same with a bar for each value, at 0, 1, 2, ... across: the bars of several calls stand side by side. What is
+    /// not finite has no bar. [`categories`](Self::categories) names the places.
+    ///
+    /// ```
+    /// use retrograd_nn::chart::Chart;
+    /// let chart = Chart::new("Accuracy", "", "%")
+    ///     .bars("hard labels", [73.0, 82.0])
+    ///     .bars("soft labels", [87.0, 94.0])
+    ///     .categories(["8 units", "32 units"]);
+    /// assert!(chart.to_svg().contains(">32 units<"));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn bars(self, name: impl Into<String>, values: impl IntoIterator<Item = f64>) -> Self {
+        let points = values.into_iter().enumerate().map(|(i, value)| (i as f64, value));
+        self.with("bars", name.into(), Style::Bars, points)
+    }
+
+    /// The same with names at 0, 1, 2, ... on the horizontal axis, instead of numbers.
+    #[must_use]
+    #[track_caller]
+    pub fn categories<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.plot("categories").categories = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The same with a logarithmic vertical axis.
+    /// The same with a dashed vertical line at `x` and a text beside it.
+    ///
+    /// ```
+    /// use retrograd_nn::chart::Chart;
+    /// let chart = Chart::new("Error", "k", "error").line("", [(1.0, 2.0), (900.0, 1.0)]).log_x().marker(400.0, "k = n");
+    /// assert!(chart.to_svg().contains(">k = n<"));
+    /// ```
     #[must_use]
-    pub fn log(self) -> Self {
-        Self { log: true, ..self }
+    #[track_caller]
+    pub fn marker(mut self, x: f64, text: impl Into<String>) -> Self {
+        self.plot("marker").markers.push((x, text.into()));
+        self
+    }
+
+    /// The same with a logarithmic vertical axis; for a heat map, with colours by the logarithm, and grey for what is not
+    /// positive.
+    #[must_use]
+    #[track_caller]
+    pub fn log(mut self) -> Self {
+        self.plot("log").log = true;
+        self
+    }
+
+    /// The same with a logarithmic horizontal axis.
+    #[must_use]
+    #[track_caller]
+    pub fn log_x(mut self) -> Self {
+        self.plot("log_x").log_x = true;
+        self
+    }
+
+    /// A heat map of `values [rows, columns]`, of any number type: the first row above, colours from dark violet for the
+    /// least to yellow for the greatest, a colour bar beside them, and grey for what is not finite. Series are drawn
+    /// over it, their points in columns and rows from 0, at the middle of a cell.
+    ///
+    /// # Panics
+    /// If `values` has not two axes.
+    ///
+    /// ```
+    /// use retrograd_nn::chart::Chart;
+    /// use retrograd_tensor::Tensor;
+    /// let gradients = Tensor::from([[1e-9f32, 1e-4, 0.2], [0.0, 0.3, 0.2]]);
+    /// let chart = Chart::heat("Gradients", "layer", "", &gradients).rows(["sigmoid", "ReLU"]).columns(["1", "2", "3"]).log();
+    /// let svg = chart.to_svg();
+    /// assert!(svg.contains(">ReLU<") && svg.contains("#c8c8c8"));       // 0 has no logarithm
+    /// ```
+    #[track_caller]
+    pub fn heat(
+        title: impl Into<String>,
+        x_label: impl Into<String>,
+        y_label: impl Into<String>,
+        values: &Tensor,
+    ) -> Self {
+        let [rows, columns] = values.shape()[..] else {
+            refuse("heat", format!("values of shape {}; a heat map is [rows, columns]", values.shape()))
+        };
+        let mut chart = Self::new(title, x_label, y_label);
+        let values = numbers(values);
+        chart.plot("heat").heat = Some(Heat { rows, columns, values, names: Vec::new() });
+        chart
+    }
+
+    /// The same heat map with names of its rows.
+    ///
+    /// # Panics
+    /// If this is no heat map, or there are not as many names as rows.
+    #[must_use]
+    #[track_caller]
+    pub fn rows<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        match &mut self.plot("rows").heat {
+            Some(heat) if heat.rows == names.len() => heat.names = names,
+            Some(heat) => {
+                refuse("rows", format!("{} names; the heat map has {} rows", names.len(), heat.rows))
+            }
+            None => refuse("rows", "names of rows are for `Chart::heat`"),
+        }
+        self
+    }
+
+    /// The same heat map with names of its columns; where they would run into each other some are left out.
+    ///
+    /// # Panics
+    /// If this is no heat map, or there are not as many names as columns.
+    #[must_use]
+    #[track_caller]
+    pub fn columns<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        let plot = self.plot("columns");
+        match &plot.heat {
+            Some(heat) if heat.columns == names.len() => plot.categories = names,
+            Some(heat) => {
+                refuse("columns", format!("{} names; the heat map has {} columns", names.len(), heat.columns))
+            }
+            None => refuse("columns", "names of columns are for `Chart::heat`; others have `categories`"),
+        }
+        self
+    }
+
+    /// The images `[n, height, width]`, of any number type, in a grid with `per_row` in a row, large enough to fill the
+    /// panel. Red is positive, white 0, blue negative, yellow not finite, on one scale for all: the deepest colour is the
+    /// greatest magnitude.
+    ///
+    /// # Panics
+    /// If `images` has not three axes, or `per_row` is 0.
+    ///
+    /// ```
+    /// use retrograd_nn::chart::Chart;
+    /// use retrograd_tensor::Tensor;
+    /// let filters = Tensor::from([[[1.0f32, -1.0]], [[0.5, 0.0]]]);
+    /// let chart = Chart::tiles("Filters", &filters, 2).captions(["edge", "spot"]).strokes([(0, 0.0, 0.5, 2.0, 0.5)]);
+    /// assert!(chart.to_svg().contains(">spot<"));
+    /// ```
+    #[track_caller]
+    pub fn tiles(title: impl Into<String>, images: &Tensor, per_row: usize) -> Self {
+        let [count, height, width] = images.shape()[..] else {
+            refuse("tiles", format!("images of shape {}; they are [n, height, width]", images.shape()))
+        };
+        if per_row == 0 {
+            refuse("tiles", "0 images in a row; there must be at least 1");
+        }
+        let tiles = Tiles::new([count, height, width], per_row, numbers(images));
+        Self { title: title.into(), body: Body::Tiles(tiles) }
+    }
+
+    /// The same images from white for the least (or 0, if none is less) to black for the greatest.
+    ///
+    /// # Panics
+    /// If this is no panel of images.
+    #[must_use]
+    #[track_caller]
+    pub fn grey(mut self) -> Self {
+        self.images("grey").grey = true;
+        self
+    }
+
+    /// The same images with a line of text under each, as far as the names go.
+    ///
+    /// # Panics
+    /// If this is no panel of images.
+    #[must_use]
+    #[track_caller]
+    pub fn captions<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.images("captions").captions = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same images with straight lines over them, `(image, x0, y0, x1, y1)` in pixels of the image from its upper left
+    /// corner, clipped to it. What is not finite is left out.
+    ///
+    /// # Panics
+    /// If this is no panel of images, or has no such image.
+    #[must_use]
+    #[track_caller]
+    pub fn strokes(mut self, lines: impl IntoIterator<Item = (usize, f64, f64, f64, f64)>) -> Self {
+        let tiles = self.images("strokes");
+        for (image, x0, y0, x1, y1) in lines {
+            if image >= tiles.count {
+                refuse("strokes", format!("no image {image}; there are {}, counted from 0", tiles.count));
+            }
+            tiles.strokes.push((image, [x0, y0, x1, y1]));
+        }
+        self
     }
 
     /// The panel as the text of an SVG file.
@@ -91,130 +326,77 @@ impl Chart {
         to_svg(std::slice::from_ref(self))
     }
 
-    /// The drawing of this panel, its left edge at `left`.
-    fn draw(&self, svg: &mut String, left: f64) {
-        let values =
-            |part: fn(&(f64, f64)) -> f64| self.series.iter().flat_map(|series| &series.points).map(part);
-        let across = Axis::over(values(|p| p.0), false)
-            .on(left + MARGIN[0], left + WIDTH - MARGIN[2] - self.room_beside());
-        let up = Axis::over(values(|p| p.1), self.log).on(HEIGHT - MARGIN[3], MARGIN[1]);
-        for (at, text) in up.ticks() {
-            rule(svg, [across.from, at, across.to, at]);
-            label(svg, [across.from - 6.0, at + 4.0], "end", "11", &text);
-        }
-        for (at, text) in across.ticks() {
-            rule(svg, [at, up.from, at, up.to]);
-            label(svg, [at, up.from + 16.0], "middle", "11", &text);
-        }
-        for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
-            let (path, pen) = (series.path(&across, &up), series.pen());
-            append(svg, format_args!(r#"<path d="{path}" fill="none" stroke="{colour}" {pen}/>"#));
-        }
-        self.legend(svg, &across, &up);
-        let middle = f64::midpoint(across.from, across.to);
-        label(svg, [middle, 20.0], "middle", "14", &self.title);
-        label(svg, [middle, HEIGHT - 10.0], "middle", "12", &self.x_label);
-        let (x, y, text) = (left + 14.0, f64::midpoint(up.from, up.to), escaped(&self.y_label));
-        let place = format!(r#"x="{x:.1}" y="{y:.1}" transform="rotate(-90 {x:.1} {y:.1})""#);
-        append(svg, format_args!(r#"<text {place} text-anchor="middle" font-size="12">{text}</text>"#));
+    #[track_caller]
+    fn with(
+        self,
+        call: &'static str,
+        name: String,
+        style: Style,
+        points: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Self {
+        self.with_spread(call, name, style, points.into_iter().map(|(x, y)| (x, y, 0.0)))
     }
 
-    /// Width and height of the legend.
-    fn legend_size(&self) -> [f64; 2] {
-        let longest = self.series.iter().map(|series| series.name.chars().count()).max().unwrap_or(0);
-        [34.0 + 6.6 * longest as f64, 8.0 + 16.0 * self.series.len() as f64]
+    #[track_caller]
+    fn with_spread(
+        mut self,
+        call: &'static str,
+        name: String,
+        style: Style,
+        points: impl IntoIterator<Item = (f64, f64, f64)>,
+    ) -> Self {
+        let points = points.into_iter().map(|(x, y, spread)| [x, y, spread]).collect();
+        self.plot(call).series.push(Series { name, style, points });
+        self
     }
 
-    /// The width kept free beside the plot for a legend that would hide too much of it.
-    fn room_beside(&self) -> f64 {
-        if self.series.len() > INSIDE { self.legend_size()[0] } else { 0.0 }
-    }
-
-    /// The corner of the legend: beside the plot, or at the place along its sides where it hides the least.
-    fn legend_place(&self, across: &Axis, up: &Axis) -> (f64, f64) {
-        let [width, height] = self.legend_size();
-        if self.series.len() > INSIDE {
-            return (across.to + 6.0, up.to);
+    #[track_caller]
+    fn plot(&mut self, call: &'static str) -> &mut Plot {
+        match &mut self.body {
+            Body::Plot(plot) => plot,
+            Body::Tiles(_) => refuse(call, "a panel of images has no axes; use a panel of `Chart::new`"),
         }
-        let (left, right) = (across.from + 6.0, across.to - width - 6.0);
-        let (top, bottom) = (up.to + 6.0, up.from - height - 6.0);
-        let hidden = |&(x, y): &(f64, f64)| {
-            let under = |&(px, py): &(f64, f64)| {
-                let (px, py) = (across.place(px), up.place(py));
-                px.is_some_and(|px| (x..x + width).contains(&px))
-                    && py.is_some_and(|py| (y..y + height).contains(&py))
-            };
-            self.series.iter().flat_map(|series| &series.points).filter(|point| under(point)).count()
-        };
-        let middle = f64::midpoint(top, bottom);
-        let places = [top, bottom, middle].into_iter().flat_map(|y| [(right, y), (left, y)]);
-        places.min_by_key(hidden).unwrap_or((right, top))
     }
 
-    /// Names of the series in their colours.
-    fn legend(&self, svg: &mut String, across: &Axis, up: &Axis) {
-        if self.series.is_empty() {
-            return;
+    #[track_caller]
+    fn images(&mut self, call: &'static str) -> &mut Tiles {
+        match &mut self.body {
+            Body::Tiles(tiles) => tiles,
+            Body::Plot(_) => refuse(call, "no panel of images; it is for one of `Chart::tiles`"),
         }
-        let ((x, y), [width, height]) = (self.legend_place(across, up), self.legend_size());
-        let place = format!(r#"x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
-        append(svg, format_args!(r##"<rect {place} fill="#fff" fill-opacity="0.85" stroke="#ccc"/>"##));
-        for (row, (series, colour)) in self.series.iter().zip(COLOURS.iter().cycle()).enumerate() {
-            let middle = y + 12.0 + 16.0 * row as f64;
-            let (from, to) = (x + 6.0, x + 22.0);
-            let dash = format!("M{from:.1} {middle:.1}H{to:.1}");
-            append(svg, format_args!(r#"<path d="{dash}" stroke="{colour}" stroke-width="3"/>"#));
-            label(svg, [x + 27.0, middle + 4.0], "start", "11", &series.name);
+    }
+
+    fn draw(&self, svg: &mut String) {
+        label(svg, [WIDTH / 2.0, 20.0], "middle", "14", &self.title);
+        match &self.body {
+            Body::Plot(plot) => plot.draw(svg),
+            Body::Tiles(tiles) => tiles.draw(svg),
         }
     }
 }
 
-impl Series {
-    /// How the path is drawn: a line of no length with round ends is a dot.
-    fn pen(&self) -> &'static str {
-        if self.joined {
-            r#"stroke-width="1.8""#
-        } else {
-            r#"stroke-width="4" stroke-linecap="round" opacity="0.75""#
-        }
-    }
-
-    /// The path data: a move after each gap, lines between; or a dot at each point.
-    fn path(&self, across: &Axis, up: &Axis) -> String {
-        let mut path = String::new();
-        let mut pen = 'M';
-        for &(x, y) in &self.points {
-            match (across.place(x), up.place(y)) {
-                (Some(x), Some(y)) if !self.joined => append(&mut path, format_args!("M{x:.1} {y:.1}h0")),
-                (Some(x), Some(y)) => {
-                    append(&mut path, format_args!("{pen}{x:.1} {y:.1}"));
-                    pen = 'L';
-                }
-                _ => pen = 'M',
-            }
-        }
-        path
-    }
-}
-
-/// Panels beside each other, as the text of an SVG file.
+/// Panels beside each other, three in a row, as the text of an SVG file.
 pub fn to_svg(charts: &[Chart]) -> String {
-    let width = WIDTH * charts.len() as f64;
+    let width = WIDTH * charts.len().clamp(1, PER_ROW) as f64;
+    let height = HEIGHT * charts.len().div_ceil(PER_ROW).max(1) as f64;
     let mut svg = format!(
         concat!(
             r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}" "#,
             r##"font-family="sans-serif" fill="#222"><rect width="100%" height="100%" fill="#fff"/>"##,
         ),
-        width, HEIGHT
+        width, height
     );
     for (position, chart) in charts.iter().enumerate() {
-        chart.draw(&mut svg, WIDTH * position as f64);
+        let (left, top) = (WIDTH * (position % PER_ROW) as f64, HEIGHT * (position / PER_ROW) as f64);
+        append(&mut svg, format_args!(r#"<g transform="translate({left} {top})">"#));
+        chart.draw(&mut svg);
+        svg.push_str("</g>\n");
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-/// Writes panels beside each other into the SVG file at `path`, making its folder if need be.
+/// Writes panels beside each other, three in a row, into the SVG file at `path`, making its folder if need be.
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -229,23 +411,14 @@ pub fn save_svg(path: impl AsRef<Path>, charts: &[Chart]) -> Result<(), Error> {
         })
 }
 
-fn rule(svg: &mut String, [x1, y1, x2, y2]: [f64; 4]) {
-    append(
-        svg,
-        format_args!(r##"<line x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}" stroke="#e4e4e4"/>"##),
-    );
+fn numbers(values: &Tensor) -> Vec<f64> {
+    no_grad(|| values.cast(F64).to_vec::<f64>())
 }
 
-fn label(svg: &mut String, [x, y]: [f64; 2], anchor: &str, size: &str, text: &str) {
-    let text = escaped(text);
-    append(
-        svg,
-        format_args!(
-            r#"<text x="{x:.1}" y="{y:.1}" text-anchor="{anchor}" font-size="{size}">{text}</text>"#
-        ),
-    );
+#[track_caller]
+fn refuse(call: &'static str, detail: impl Into<String>) -> ! {
+    raise(Error::new(call, ErrorKind::Value, detail))
 }
 
-fn append(text: &mut String, part: std::fmt::Arguments<'_>) {
-    text.write_fmt(part).expect("writing to a String cannot fail");
-}
+#[cfg(test)]
+mod tests;

@@ -45,6 +45,21 @@ impl Axis {
         Self { low: self.low - room, high: self.high + room, from, to, ..self }
     }
 
+    /// An axis of `count` cells of width 1, whose middles are 0, 1, 2, ...
+    pub(super) fn cells(count: usize) -> Self {
+        Self { low: -0.5, high: count.max(1) as f64 - 0.5, log: false, from: 0.0, to: 1.0 }
+    }
+
+    /// How many cells the axis has.
+    pub(super) fn count(&self) -> usize {
+        (self.high - self.low).round() as usize
+    }
+
+    /// The same from `from` to `to` in the drawing, without room at its ends.
+    pub(super) fn along(self, from: f64, to: f64) -> Self {
+        Self { from, to, ..self }
+    }
+
     /// Where `value` lies in the drawing, if it can be shown.
     pub(crate) fn place(&self, value: f64) -> Option<f64> {
         scaled(value, self.log).map(|value| self.at(value))

@@ -1,7 +1,8 @@
 //! The confusion matrix as a table whose cells are shaded by their share of the row, or as a picture.
 
 use super::page::number;
-use super::picture::{Picture, sequential};
+use super::picture::Picture;
+use crate::chart::sequential;
 use crate::metrics::ConfusionMatrix;
 use retrograd_autograd::escaped;
 use std::fmt::Write;

@@ -1,9 +1,8 @@
 //! A heat map: a row for each name, steps from left to right, magnitudes as colours on a logarithmic scale.
 
 use super::page::number;
-use super::picture::sequential;
 use super::track::{Bin, Track};
-use crate::chart::range;
+use crate::chart::{hex, range, sequential};
 use retrograd_autograd::escaped;
 use std::fmt::Write;
 
@@ -118,8 +117,7 @@ impl Scale {
     }
 
     fn colour(&self, log: f64) -> String {
-        let [r, g, b] = sequential((log - self.low) / (self.high - self.low));
-        format!("#{r:02x}{g:02x}{b:02x}")
+        hex(sequential((log - self.low) / (self.high - self.low)))
     }
 
     fn fill(&self, value: f64) -> String {

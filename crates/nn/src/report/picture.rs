@@ -1,6 +1,6 @@
 //! Tensors as small pictures: filters side by side, images, tables of numbers as colours; as PNG.
 
-use crate::chart::range;
+use crate::chart::{diverging, range};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use retrograd_tensor::{Error, ErrorKind, F64, Tensor, U8, no_grad, raise};
@@ -134,33 +134,6 @@ pub(super) fn image(x: &Tensor) -> Picture {
 /// 0 to 255 for 0 to 1; what is no number is 0.
 fn byte(share: f64) -> u8 {
     (share.clamp(0.0, 1.0) * 255.0).round() as u8
-}
-
-/// Blue for -1, nearly white for 0, red for 1; yellow for what is not finite.
-fn diverging(value: f64) -> [u8; 3] {
-    const MIDDLE: [f64; 3] = [247.0, 247.0, 245.0];
-    if !value.is_finite() {
-        return [240, 228, 66];
-    }
-    let end = if value < 0.0 { [33.0, 102.0, 172.0] } else { [178.0, 24.0, 43.0] };
-    let share = value.abs().min(1.0);
-    [0, 1, 2].map(|i| (MIDDLE[i] + (end[i] - MIDDLE[i]) * share).round() as u8)
-}
-
-/// From dark violet over green to yellow, for shares from 0 to 1: rising lightness, after matplotlib's viridis.
-pub(super) fn sequential(share: f64) -> [u8; 3] {
-    const STOPS: [[f64; 3]; 6] = [
-        [68.0, 1.0, 84.0],
-        [65.0, 68.0, 135.0],
-        [42.0, 120.0, 142.0],
-        [34.0, 168.0, 132.0],
-        [122.0, 209.0, 81.0],
-        [253.0, 231.0, 37.0],
-    ];
-    let place = share.clamp(0.0, 1.0) * 5.0;
-    let from = (place as usize).min(4);
-    let within = place - from as f64;
-    [0, 1, 2].map(|i| (STOPS[from][i] * (1.0 - within) + STOPS[from + 1][i] * within).round() as u8)
 }
 
 #[cfg(test)]
