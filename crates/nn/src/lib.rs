@@ -125,7 +125,7 @@ pub mod prelude {
     #[cfg(feature = "report")]
     pub use crate::report::{EventWriter, Report};
     pub use crate::schedule::{self, Schedule, Scheduler};
-    pub use crate::train::{EarlyStopping, Output, Progress, Trainer, par_map};
+    pub use crate::train::{EarlyStopping, Output, Progress, Trainer};
     // The trait and its derive macro.
     pub use crate::Module;
 }

@@ -11,12 +11,10 @@
 //! | `callback` | what is called after steps and epochs |
 //! | `stopping` | when a metric has stopped getting better |
 //! | `history` | the figures of a run as data |
-//! | `parallel` | runs beside each other, one on each thread |
 
 mod callback;
 mod fit;
 mod history;
-mod parallel;
 mod progress;
 mod source;
 #[cfg(feature = "files")]
@@ -27,7 +25,6 @@ mod trainer;
 pub use callback::{Callback, Moment};
 pub use fit::Output;
 pub use history::{History, RunRecord};
-pub use parallel::par_map;
 pub use progress::{Epoch, Progress};
 pub use stopping::EarlyStopping;
 pub use trainer::{NonFinite, Trainer};

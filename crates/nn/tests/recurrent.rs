@@ -2,7 +2,7 @@
 
 use retrograd_autograd::{grad, grad_recorded, gradcheck, gradgradcheck};
 use retrograd_nn::{Gru, GruCell, Lstm, LstmCell, Module, Param, Recurrent, Rnn, RnnCell, Squash, StateDict};
-use retrograd_tensor::{F64, Rng, Tensor, stack};
+use retrograd_tensor::{F64, Rng, Tensor, stack, with_threads};
 
 const STEPS: usize = 4;
 const BATCH: usize = 3;
@@ -152,4 +152,31 @@ fn dropout_lies_between_layers_in_training() {
     lstm.eval();
     let y = lstm.forward(&x).0;
     assert_ne!(y.select(1, 0), y.select(1, 1));
+}
+
+#[test]
+fn no_bit_depends_on_how_many_threads_share_the_batch() {
+    let x = F64.randn([6, 7, 3], &mut Rng::new(1));
+    let bits = |module: &dyn Module, forward: &dyn Fn() -> Tensor, threads: usize| {
+        with_threads(threads, || {
+            let y = forward();
+            gradients(module, &y).into_iter().chain([y]).flat_map(|t| t.to_vec::<f64>()).collect::<Vec<_>>()
+        })
+    };
+    let options = || Recurrent { layers: 2, bidirectional: true, ..Recurrent::default() };
+    let rng = &mut Rng::new(2);
+    let mut rnn = Rnn::with(3, 6, options(), rng);
+    let mut gru = Gru::with(3, 6, options(), rng);
+    let mut lstm = Lstm::with(3, 6, Recurrent { projection: Some(4), ..options() }, rng);
+    rnn.convert(F64);
+    gru.convert(F64);
+    lstm.convert(F64);
+    let all: [(&dyn Module, &dyn Fn() -> Tensor); 3] =
+        [(&rnn, &|| rnn.forward(&x).0), (&gru, &|| gru.forward(&x).0), (&lstm, &|| lstm.forward(&x).0)];
+    for (module, forward) in all {
+        let alone = bits(module, forward, 1);
+        for threads in [2, 3, 5, 50] {
+            assert!(bits(module, forward, threads) == alone, "{threads} threads");
+        }
+    }
 }

@@ -39,6 +39,7 @@ pub mod prelude {
     pub use retrograd_nn::prelude::*;
     pub use retrograd_tensor::{
         BF16, Bool, Conv, DType, Error, F16, F32, F64, I32, I64, IntoShape, Operand, Rng, Scalar, Shape,
-        Tensor, U8, attempt, cat, eager, force_all, map_n, memory, no_grad, s, stack, where_, with_threads,
+        Tensor, U8, attempt, cat, eager, force_all, map_n, memory, no_grad, par_map, s, stack, where_,
+        with_threads,
     };
 }

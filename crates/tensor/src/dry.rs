@@ -118,10 +118,14 @@ impl Drop for Close {
 pub(crate) fn planning() -> bool {
     STATE.get() == State::Planning
 }
+/// Whether memory is counted on this thread.
+pub(crate) fn counting() -> bool {
+    STATE.get() != State::Off
+}
 /// Counts real memory that is taken, or given back.
 #[inline]
 pub(crate) fn charge(bytes: isize) {
-    if STATE.get() != State::Off {
+    if counting() {
         with_account(|account| account.charge(bytes));
     }
 }

@@ -55,6 +55,10 @@ pub fn scoped<R>(f: impl FnOnce(u64) -> R) -> R {
 fn is_open(level: u64) -> bool {
     OPEN.with_borrow(|open| open.contains(&level))
 }
+/// Whether this thread is inside a `vmap`.
+pub(crate) fn any_open() -> bool {
+    OPEN.with_borrow(|open| !open.is_empty())
+}
 /// Operations of this thread under `vmap` that had no batched form and ran slice by slice.
 ///
 /// ```

@@ -27,6 +27,26 @@ pub(crate) fn is_eager() -> bool {
     EAGER.get()
 }
 
+/// The switches of a thread, for another one that works for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Modes {
+    recording: bool,
+    eager: bool,
+    recording_gradient: bool,
+}
+/// The switches of this thread.
+pub(crate) fn current() -> Modes {
+    Modes { recording: recording(), eager: is_eager(), recording_gradient: is_recording_gradient() }
+}
+impl Modes {
+    /// Runs `f` with these switches.
+    pub(crate) fn within<R>(self, f: impl FnOnce() -> R) -> R {
+        scoped(&RECORDING, self.recording, || {
+            scoped(&EAGER, self.eager, || scoped(&RECORDING_GRADIENT, self.recording_gradient, f))
+        })
+    }
+}
+
 /// Whether what runs on this thread is a gradient that can be differentiated again.
 pub(crate) fn is_recording_gradient() -> bool {
     RECORDING_GRADIENT.get()

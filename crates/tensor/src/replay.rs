@@ -19,6 +19,10 @@ enum Run {
 }
 thread_local! { static RUNS: RefCell<Vec<Run>> = const { RefCell::new(vec![]) }; }
 
+/// Whether this thread notes or repeats a run.
+pub(crate) fn running() -> bool {
+    RUNS.with_borrow(|runs| !runs.is_empty())
+}
 fn within<R>(run: Run, f: impl FnOnce() -> R) -> R {
     struct End;
     impl Drop for End {

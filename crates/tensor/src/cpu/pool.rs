@@ -35,6 +35,17 @@ pub(crate) fn threads() -> usize {
     }
 }
 
+/// The number of threads, the calling one included, that an operation on this thread may use: the limit set by
+/// [`with_threads`], else the number of cores. PyTorch's `get_num_threads`.
+///
+/// ```
+/// use retrograd_tensor::{num_threads, with_threads};
+/// assert_eq!(with_threads(3, num_threads), 3);
+/// ```
+pub fn num_threads() -> usize {
+    threads()
+}
+
 /// Runs `f` with `threads` at `n` on this thread (0 counts as 1); `n` may exceed the number of cores. The old
 /// limit returns with the end of `f`, also by a panic.
 pub fn with_threads<R>(n: usize, f: impl FnOnce() -> R) -> R {

@@ -207,10 +207,9 @@ impl Stack {
             Some([ih, hh]) if self.kind == Kind::Gru => (Some(hh.value().clone()), Some(ih.value().clone())),
             Some([ih, hh]) => (None, Some(ih + hh)),
         };
-        let mut xw = high(&linear(x, &part.weight_ih, outer.as_ref()));
-        if steps_last {
-            xw = xw.transpose(0, 1);
-        }
+        // The input is turned rather than its product, which is larger, as is the gradient of that.
+        let turned = steps_last.then(|| x.transpose(0, 1).contiguous());
+        let mut xw = high(&linear(turned.as_ref().unwrap_or(x), &part.weight_ih, outer.as_ref()));
         if back {
             xw = xw.flip(0);
         }

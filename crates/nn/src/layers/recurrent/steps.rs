@@ -8,7 +8,8 @@ pub(super) mod gru;
 pub(super) mod lstm;
 pub(super) mod rnn;
 
-use retrograd_tensor::{Tensor, cat};
+use retrograd_tensor::{Tensor, cat, num_threads, par_map};
+use std::ops::Range;
 
 /// The states before each step: `first`, then all of `states` but the last.
 fn before(first: &Tensor, states: &Tensor) -> Tensor {
@@ -20,6 +21,40 @@ fn before(first: &Tensor, states: &Tensor) -> Tensor {
 fn weight_gradient(g: &Tensor, x: &Tensor) -> Tensor {
     let flat = |t: &Tensor| t.reshape([t.size(0) * t.size(1), t.size(2)]);
     flat(g).t().matmul(flat(x))
+}
+
+/// Parts of a batch, at most: a rule keeps something of each.
+const MOST_PARTS: usize = 32;
+
+/// What `f` gives for the rows of a batch, which go through all steps on their own: the parts of as many threads as there
+/// are, which need not wait for each other at every step. No bit depends on how many these are.
+fn by_rows<R: Send>(batch: usize, f: impl Fn(Range<usize>) -> R + Sync) -> Vec<R> {
+    let rows = batch.div_ceil(num_threads().min(MOST_PARTS)).max(1);
+    par_map((0..batch).step_by(rows), |start| f(start..batch.min(start + rows)))
+}
+
+/// Each tensor `[steps, rows, ..]` of a part of the batch, with the rows that it has.
+fn with_rows(parts: &[Tensor]) -> impl Iterator<Item = (Range<usize>, &Tensor)> {
+    let mut first = 0;
+    parts.iter().map(move |part| {
+        let rows = first..first + part.size(1);
+        first = rows.end;
+        (rows, part)
+    })
+}
+
+/// The rows of `x` `[steps, batch, ..]`, step by step.
+fn steps_of(x: &Tensor, rows: &Range<usize>) -> Vec<Tensor> {
+    x.narrow(1, rows.start, rows.len()).unbind(0)
+}
+
+/// `[steps, batch, ..]` of what each part of the batch has for each step.
+fn joined<'a>(parts: impl Iterator<Item = &'a [Tensor]>) -> Tensor {
+    let parts: Vec<&[Tensor]> = parts.collect();
+    let steps = parts[0].len();
+    let pieces: Vec<&Tensor> = (0..steps).flat_map(|t| parts.iter().map(move |part| &part[t])).collect();
+    let all = cat(&pieces, 0);
+    all.reshape(&[&[steps, all.size(0) / steps], &all.shape()[1..]].concat()[..])
 }
 
 /// Part `k` of the last axis, `n` long.

@@ -1,9 +1,10 @@
 //! Long short-term memory: i, f, o = σ(x + U h), g = tanh(x + U h), c' = f c + i g, h' = o tanh(c'), x being the input's
 //! part with all biases. A projected state is P h'.
 
-use super::{before, part, weight_gradient};
+use super::{before, by_rows, joined, part, steps_of, weight_gradient, with_rows};
 use retrograd_autograd::{Differentiate, with_vjp_residuals};
-use retrograd_tensor::{Scalar, Tensor, cat, force_all, map_n, map_n_out, stack};
+use retrograd_tensor::{Scalar, Tensor, cat, force_all, map_n, map_n_out, par_map, stack};
+use std::ops::Range;
 
 /// The next state and cell, given the input's and the state's part, each with the rows of i, f, g and o, and the cell.
 #[track_caller]
@@ -35,28 +36,43 @@ pub(in super::super) fn scan(
     with_vjp_residuals(&operands, run, pull)
 }
 
-/// The result of [`scan`], and what the gates of all steps are functions of.
+/// The result of [`scan`], and what the gates of all steps are functions of, part by part of the batch.
 fn run(x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
     // Laid out once for the products of all steps.
     let (turned, projection) = (x[1].t().contiguous(), x.get(4).map(|p| p.t().contiguous()));
-    let (mut h, mut c) = (x[2].clone(), x[3].clone());
-    let (mut states, mut cells, mut gates) = (vec![], vec![], vec![]);
-    for xw in x[0].unbind(0) {
-        let sums = xw + h.matmul(&turned);
-        (h, c) = open(&sums, &c);
-        gates.push(sums);
-        if let Some(projection) = &projection {
-            h = h.matmul(projection);
+    let parts = by_rows(x[2].size(0), |rows| {
+        let [mut h, mut c] = [2, 3].map(|k| x[k].narrow(0, rows.start, rows.len()));
+        let (mut states, mut kept) = (vec![], vec![]);
+        for xw in steps_of(&x[0], &rows) {
+            let sums = xw + h.matmul(&turned);
+            (h, c) = open(&sums, &c);
+            if let Some(projection) = &projection {
+                h = h.matmul(projection);
+            }
+            states.push(cat(&[&h, &c], -1));
+            kept.push(sums);
         }
-        states.push(h.clone());
-        cells.push(c.clone());
-    }
-    (cat(&[stack(&states, 0), stack(&cells, 0)], -1), vec![stack(&gates, 0)])
+        (states, stack(&kept, 0))
+    });
+    let states = joined(parts.iter().map(|part| &part.0[..]));
+    (states, parts.into_iter().map(|part| part.1).collect())
+}
+
+/// What a part of the batch gives on the way back.
+#[derive(Default)]
+struct Backward {
+    /// Cotangents of what gates are functions of.
+    of_sums: Vec<Tensor>,
+    /// Where states are projected: their cotangents, and what they are projections of.
+    of_projected: Vec<Tensor>,
+    unprojected: Vec<Tensor>,
+    /// Cotangents of the first state and cell.
+    of_first: Vec<Tensor>,
 }
 
 fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
     let (xw, w, h, c, projection) = (&x[0], &x[1], &x[2], &x[3], x.get(4));
-    let (width, n) = (h.size(-1), c.size(-1));
+    let (width, n, steps) = (h.size(-1), c.size(-1), xw.size(0));
     let [states, cells, of_states, of_cells] = [y, g]
         .map(|t| [t.narrow(-1, 0, width), t.narrow(-1, width, n)])
         .concat()
@@ -65,36 +81,48 @@ fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
     let before_states = before(h, &states);
     // A rule that is differentiated itself needs gates that are functions of its operands.
     let again = x.iter().chain([y]).any(Tensor::is_tracked);
-    let gates = if again { xw + before_states.matmul(w.t()) } else { kept[0].clone() };
-    let parts = [0, 1, 2, 3].into_iter().map(|k| part(&gates, k, n).into());
-    // What the cotangent of a cell is multiplied by for i, f, g and the cell before, that of a state for o and the
-    // cell; and the state before it is projected.
-    let factors = map_n_out(parts.chain([(&cells).into(), before(c, &cells).into()]), |s| {
-        let [i, f, o] = [s[0], s[1], s[3]].map(Scalar::sigmoid);
-        let (g, t) = (s[2].tanh(), s[4].tanh());
-        let of_gates = [g * i * (1.0 - i), s[5] * f * (1.0 - f), i * (1.0 - g * g), f];
-        of_gates.into_iter().chain([t * o * (1.0 - o), o * (1.0 - t * t), o * t]).collect()
+    let kept = if again { vec![xw + before_states.matmul(w.t())] } else { kept.to_vec() };
+    let back = |(rows, sums): (Range<usize>, &Tensor)| {
+        let sums = sums.unbind(0);
+        let cells = [c.narrow(0, rows.start, rows.len())].into_iter().chain(steps_of(&cells, &rows));
+        let cells: Vec<Tensor> = cells.collect();
+        let (of_states, of_cells) = (steps_of(&of_states, &rows), steps_of(&of_cells, &rows));
+        let [mut carry, mut carry_cell] = [h, c].map(|first| first.narrow(0, 0, rows.len()).zeros_like());
+        let mut found = Backward::default();
+        for t in (0..steps).rev() {
+            let of_state = &of_states[t] + &carry;
+            let d = projection.map_or_else(|| of_state.clone(), |projection| of_state.matmul(projection));
+            let gates = [0, 1, 2, 3].into_iter().map(|k| part(&sums[t], k, n).into());
+            let others = [&cells[t + 1], &cells[t], &of_cells[t], &carry_cell, &d].map(Into::into);
+            let parts = map_n_out(gates.chain(others), |s| {
+                let ([i, f, o], g) = ([s[0], s[1], s[3]].map(Scalar::sigmoid), s[2].tanh());
+                let (t, before, d) = (s[4].tanh(), s[5], s[8]);
+                let of_cell = s[6] + s[7] + d * o * (1.0 - t * t);
+                let [of_i, of_f] = [(g, i), (before, f)].map(|(by, gate)| of_cell * by * gate * (1.0 - gate));
+                let of_g = of_cell * i * (1.0 - g * g);
+                vec![of_i, of_f, of_g, d * t * o * (1.0 - o), of_cell * f, o * t]
+            });
+            force_all(&parts[..5 + usize::from(projection.is_some())].iter().collect::<Vec<_>>());
+            let gates = cat(&parts[..4], -1);
+            (carry, carry_cell) = (gates.matmul(w), parts[4].clone());
+            found.of_sums.push(gates);
+            if projection.is_some() {
+                found.of_projected.push(of_state);
+                found.unprojected.push(parts[5].clone());
+            }
+        }
+        for steps in [&mut found.of_sums, &mut found.of_projected, &mut found.unprojected] {
+            steps.reverse();
+        }
+        Backward { of_first: vec![carry, carry_cell], ..found }
+    };
+    let parts = par_map(with_rows(&kept), back);
+    let of_sums = joined(parts.iter().map(|part| &part.of_sums[..]));
+    let of_weight = weight_gradient(&of_sums, &before_states);
+    let of_projection = projection.map(|_| {
+        let of_projected = joined(parts.iter().map(|part| &part.of_projected[..]));
+        weight_gradient(&of_projected, &joined(parts.iter().map(|part| &part.unprojected[..])))
     });
-    force_all(&factors.iter().take(6 + usize::from(projection.is_some())).collect::<Vec<_>>());
-    let by_step: Vec<Vec<Tensor>> = factors[..6].iter().map(|factor| factor.unbind(0)).collect();
-    let (of_states, of_cells) = (of_states.unbind(0), of_cells.unbind(0));
-    let (mut carry, mut carry_cell) = (h.zeros_like(), c.zeros_like());
-    let (mut of_gates, mut of_projected) = (vec![], vec![]);
-    for t in (0..of_states.len()).rev() {
-        let of_state = &of_states[t] + &carry;
-        let d = projection.map_or_else(|| of_state.clone(), |projection| of_state.matmul(projection));
-        let terms = [&of_cells[t], &carry_cell, &d, &by_step[5][t]];
-        let of_cell = map_n(terms.map(Into::into), |s| s[0] + s[1] + s[2] * s[3]);
-        let [i, f, g, before] = [0, 1, 2, 3].map(|k| &of_cell * &by_step[k][t]);
-        let gates = cat(&[i, f, g, &d * &by_step[4][t]], -1);
-        (carry, carry_cell) = (gates.matmul(w), before);
-        of_gates.push(gates);
-        of_projected.push(of_state);
-    }
-    of_gates.reverse();
-    of_projected.reverse();
-    let of_gates = stack(&of_gates, 0);
-    let of_weight = weight_gradient(&of_gates, &before_states);
-    let of_projection = projection.map(|_| weight_gradient(&stack(&of_projected, 0), &factors[6]));
-    [of_gates, of_weight, carry, carry_cell].into_iter().chain(of_projection).collect()
+    let of_first = [0, 1].map(|k| cat(&parts.iter().map(|part| &part.of_first[k]).collect::<Vec<_>>(), 0));
+    [of_sums, of_weight].into_iter().chain(of_first).chain(of_projection).collect()
 }

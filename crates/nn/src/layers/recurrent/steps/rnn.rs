@@ -1,9 +1,10 @@
 //! The plain recurrence: h' = squash(x + W h), x being the input's part with all biases.
 
 use super::super::Squash;
-use super::{before, weight_gradient};
-use retrograd_autograd::with_vjp;
-use retrograd_tensor::{Tensor, stack};
+use super::{before, by_rows, joined, steps_of, weight_gradient};
+use retrograd_autograd::{Differentiate, with_vjp};
+use retrograd_tensor::{Tensor, cat, force_all};
+use std::ops::Range;
 
 /// The next state, given the input's and the state's part.
 #[track_caller]
@@ -21,13 +22,18 @@ pub(in super::super) fn scan(squash: Squash, xw: &Tensor, w: &Tensor, h: &Tensor
 }
 
 fn run(squash: Squash, x: &[Tensor]) -> Tensor {
-    let (turned, mut h) = (x[1].t(), x[2].clone());
-    let mut states = Vec::with_capacity(x[0].size(0));
-    for xw in x[0].unbind(0) {
-        h = step(squash, &xw, &h.matmul(&turned));
-        states.push(h.clone());
-    }
-    stack(&states, 0)
+    let turned = x[1].t();
+    let parts = by_rows(x[2].size(0), |rows| {
+        let mut h = x[2].narrow(0, rows.start, rows.len());
+        let mut states = vec![];
+        for xw in steps_of(&x[0], &rows) {
+            h = step(squash, &xw, &h.matmul(&turned));
+            states.push(h.clone());
+        }
+        force_all(&states.iter().collect::<Vec<_>>());
+        states
+    });
+    joined(parts.iter().map(|part| &part[..]))
 }
 
 fn pull(squash: Squash, x: &[Tensor], y: &Tensor, g: &Tensor) -> Vec<Tensor> {
@@ -37,15 +43,22 @@ fn pull(squash: Squash, x: &[Tensor], y: &Tensor, g: &Tensor) -> Vec<Tensor> {
         Squash::Relu => y.map(|y| y.gt(0.0).where_(1.0, 0.0)),
     };
     slopes.force();
-    let mut carry = h.zeros_like();
-    let mut parts = Vec::with_capacity(y.size(0));
-    for (g, slope) in g.unbind(0).iter().zip(slopes.unbind(0)).rev() {
-        let d = (g + &carry) * slope;
-        carry = d.matmul(w);
-        parts.push(d);
-    }
-    parts.reverse();
-    let g = stack(&parts, 0);
-    let of_weight = weight_gradient(&g, &before(h, y));
-    vec![g, of_weight, carry]
+    // A rule that is differentiated itself has one order of sums.
+    let again = x.iter().chain([y]).any(Tensor::is_tracked);
+    let back = |rows: Range<usize>| {
+        let mut carry = h.narrow(0, 0, rows.len()).zeros_like();
+        let mut of_steps = vec![];
+        for (g, slope) in steps_of(g, &rows).iter().zip(steps_of(&slopes, &rows)).rev() {
+            let d = (g + &carry) * slope;
+            carry = d.matmul(w);
+            of_steps.push(d);
+        }
+        of_steps.reverse();
+        (of_steps, carry)
+    };
+    let parts = if again { vec![back(0..h.size(0))] } else { by_rows(h.size(0), back) };
+    let of_steps = joined(parts.iter().map(|part| &part.0[..]));
+    let of_weight = weight_gradient(&of_steps, &before(h, y));
+    let of_first = cat(&parts.iter().map(|part| &part.1).collect::<Vec<_>>(), 0);
+    vec![of_steps, of_weight, of_first]
 }
