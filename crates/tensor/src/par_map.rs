@@ -42,7 +42,8 @@ pub fn par_map<T: Send, R: Send>(items: impl IntoIterator<Item = T>, f: impl Fn(
 #[cfg(test)]
 mod tests {
     use super::par_map;
-    use crate::{F32, Rng, eager, force_all, memory, no_grad, profile, with_threads};
+    use crate::profile::profile;
+    use crate::{F32, Rng, eager, force_all, memory, no_grad, with_threads};
     use std::thread::current;
 
     #[test]
@@ -72,7 +73,7 @@ mod tests {
             let y = par_map(0..8, |i| (x.matmul(&x) + i as f32).sum(()));
             force_all(&y.iter().collect::<Vec<_>>());
         };
-        let (_, profile) = profile::profile(run);
+        let (_, profile) = profile(run);
         let flops: u64 = profile.lines().iter().map(|line| line.forward.flops).sum();
         assert!(flops >= 8 * 2 * 64 * 64 * 64, "{flops}");
         assert_eq!(memory::dry_run(run).calls, 9, "eight products and the draw");

@@ -63,7 +63,7 @@ impl Plot {
         };
         let lower = HEIGHT - MARGIN[3] - self.slope();
         if let Some(heat) = &self.heat {
-            let [across, up] = [heat.columns, heat.rows].map(|n| Axis::cells(n));
+            let [across, up] = [heat.columns, heat.rows].map(Axis::cells);
             return [across.along(left, WIDTH - MARGIN[2] - beside), up.along(MARGIN[1], lower)];
         }
         let heights = self.series.iter().flat_map(Series::heights);
