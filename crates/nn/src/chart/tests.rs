@@ -95,7 +95,8 @@ fn a_legend_leaves_the_plot_where_it_would_hide_a_line() {
 #[test]
 fn what_does_not_fit_a_panel_is_refused_by_name() {
     let images = || Chart::tiles("", &Tensor::zeros([2, 3, 3]), 2);
-    let cases: [(&str, Box<dyn Fn() -> Chart>); 8] = [
+    type Make = Box<dyn Fn() -> Chart>;
+    let cases: [(&str, Make); 8] = [
         ("line", Box::new(move || images().line("a", [(0.0, 0.0)]))),
         ("strokes", Box::new(move || images().strokes([(2, 0.0, 0.0, 1.0, 1.0)]))),
         ("tiles", Box::new(|| Chart::tiles("", &Tensor::zeros([2, 3, 3]), 0))),
@@ -106,7 +107,7 @@ fn what_does_not_fit_a_panel_is_refused_by_name() {
         ("grey", Box::new(|| Chart::new("", "", "").grey())),
     ];
     for (call, make) in cases {
-        let error = attempt(|| make()).expect_err(call);
+        let error = attempt(make).expect_err(call);
         assert_eq!(error.op(), call, "{error}");
     }
 }
