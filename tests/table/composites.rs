@@ -89,6 +89,8 @@ fn draws_of_one_stream() {
     near(&moved.cast(F64).round(), &(normal.cast(F64) * 3.0 + 2.0).round().to_vec::<f64>());
     let key = rng().reserve(40);
     assert_eq!(Tensor::rand_at([40], key).to_vec::<f32>(), Tensor::rand([40], &mut rng()).to_vec::<f32>());
+    let chosen = Tensor::from([0.0f32, 2.0, 0.0]).multinomial(5, true, &mut rng());
+    assert_eq!(chosen.to_vec::<i64>(), [1; 5]);
     let heads = Tensor::bernoulli([4000], 0.25, &mut rng()).cast(F64).mean(()).item();
     assert!((heads - 0.25).abs() < 0.03, "{heads}");
 }

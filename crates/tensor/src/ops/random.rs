@@ -9,6 +9,8 @@ use crate::{Rng, Tensor, apply};
 use rand_distr::Distribution;
 use smallvec::smallvec;
 
+mod multinomial;
+
 /// Elements of one stream of [`Tensor::sample`].
 const BLOCK: usize = 1024;
 

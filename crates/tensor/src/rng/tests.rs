@@ -162,6 +162,87 @@ fn dropout_drops_and_scales() {
     assert_eq!(x.dropout(0.0, (1, 0)), x);
     assert_eq!(x.permute([1, 0]).dropout(0.25, (1, 0)), Tensor::ones([1000, 10]).dropout(0.25, (1, 0)));
 }
+/// How often each position is drawn, in a share of all.
+fn shares(draws: &Tensor, positions: usize) -> Vec<f64> {
+    let mut counts = vec![0.0; positions];
+    draws.iter::<i64>().for_each(|at| counts[at as usize] += 1.0);
+    counts.iter().map(|count| count / draws.numel() as f64).collect()
+}
+#[test]
+fn positions_are_drawn_by_their_weights() {
+    let near = |got: &[f64], want: &[f64]| got.iter().zip(want).all(|(a, b)| (a - b).abs() < 0.01);
+    let rows = Tensor::from([[0.0f32, 6.0, 3.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]]);
+    let draws = rows.multinomial(40_000, true, &mut Rng::new(20));
+    assert_eq!((&draws.shape()[..], draws.dtype()), (&[2, 40_000][..], crate::I64));
+    let first = shares(&draws.select(0, 0), 6);
+    assert!(
+        near(&first, &[0.0, 0.6, 0.3, 0.0, 0.1, 0.0]) && first[0] + first[3] + first[5] == 0.0,
+        "{first:?}"
+    );
+    assert_eq!(shares(&draws.select(0, 1), 6)[0], 1.0);
+
+    // Without replacement: of each pair of draws the first by its weight, the second by those that are left.
+    let weights = F64.full([20_000, 1], 1.0) * Tensor::from([0.0, 6.0, 3.0, 1.0]);
+    let draws = weights.multinomial(2, false, &mut Rng::new(21));
+    let (one, two) = (draws.select(1, 0), draws.select(1, 1));
+    assert!(!one.eq(&two).any(()).to_vec::<bool>()[0]);
+    assert!(near(&shares(&one, 4), &[0.0, 0.6, 0.3, 0.1]));
+    // 0.3 · 6/7 + 0.1 · 6/9 and so on.
+    let second = shares(&two, 4);
+    assert!(near(&second, &[0.0, 0.3238, 0.4833, 0.1929]) && second[0] == 0.0, "{second:?}");
+    let whole = rows.select(0, 0).multinomial(3, false, &mut Rng::new(22));
+    assert_eq!(shares(&whole, 6), [0.0, 1.0 / 3.0, 1.0 / 3.0, 0.0, 1.0 / 3.0, 0.0]);
+}
+#[test]
+fn positions_of_extreme_weights() {
+    // Sums and quotients beyond the range of the type.
+    let large = Tensor::from([f64::MAX, 0.0, f64::MAX]);
+    let share = shares(&large.multinomial(10_000, true, &mut Rng::new(23)), 3);
+    assert!(share[1] == 0.0 && (share[0] - 0.5).abs() < 0.02, "{share:?}");
+    let small = F64.full([4000, 1], 1.0) * Tensor::from([5e-324, 0.0, 5e-324]);
+    let draws = small.multinomial(2, false, &mut Rng::new(24));
+    assert_eq!(shares(&draws, 3), [0.5, 0.0, 0.5]);
+    assert!((shares(&draws.select(1, 0), 3)[0] - 0.5).abs() < 0.03);
+    assert_eq!(Tensor::zeros([0, 3]).multinomial(2, true, &mut Rng::new(25)).shape()[..], [0, 2]);
+    assert_eq!(
+        Tensor::from([0.0f32, 1.0]).cast(F16).multinomial(2, true, &mut Rng::new(25)).to_vec::<i64>(),
+        [1, 1]
+    );
+    // The same bits at any number of threads, and other ones at the next call.
+    let weights = Tensor::rand([300, 70], &mut Rng::new(26)) + 0.1;
+    let all = || {
+        let mut rng = Rng::new(27);
+        [true, false, true].map(|again| weights.multinomial(5, again, &mut rng).to_vec::<i64>())
+    };
+    let one = with_threads(1, all);
+    assert_eq!(one, with_threads(3, all));
+    assert_ne!(one[0], one[2]);
+}
+#[test]
+fn weights_that_cannot_be_drawn_by_are_refused() {
+    let said = |weights: Tensor, n: usize, again: bool| {
+        attempt(|| weights.multinomial(n, again, &mut Rng::new(0))).unwrap_err().to_string()
+    };
+    assert_eq!(
+        said(Tensor::from([[1.0f32, 2.0], [-1.0, 2.0]]), 1, true),
+        "multinomial: no weight: -1 at position 0 of row 1; weights are finite and not negative"
+    );
+    for bad in [f32::NAN, f32::INFINITY] {
+        assert!(said(Tensor::from([1.0, bad]), 1, false).contains("at position 1; weights are finite"));
+    }
+    assert_eq!(
+        said(Tensor::from([[1.0f32, 2.0], [0.0, 0.0]]), 1, true),
+        "multinomial: all weights of row 1 are 0; one at least is positive"
+    );
+    assert_eq!(
+        said(Tensor::from([1.0f32, 0.0, 2.0]), 3, false),
+        "multinomial: too many draws: 3 of 2 positions with a weight; draw fewer, or with replacement"
+    );
+    assert!(said(Tensor::zeros([0]), 1, true).contains("all weights are 0"));
+    assert!(said(Tensor::ones([2]), 0, true).contains("n is 0"));
+    assert!(said(Tensor::ones([2, 2, 2]), 1, true).contains("[2, 2, 2]; they are a vector, or a matrix"));
+    assert!(said(Tensor::from([1i64, 2]), 1, true).contains("i64"));
+}
 #[test]
 fn what_cannot_be_drawn_is_refused() {
     let message = |f: fn()| attempt(f).unwrap_err().to_string();
