@@ -51,6 +51,20 @@ fn reduced_forms() {
     assert_eq!(matrix().count_nonzero_keepdim(1).to_vec::<i64>(), [3, 2]);
 }
 #[test]
+fn distances_of_pairs() {
+    let other = || Tensor::from([1.0, -1.0, 0.5]);
+    alike(|x| x.pairwise_distance(&other(), 2.0, 1e-3), |x| (x - other() + 1e-3).square().sum(1).sqrt());
+    alike(
+        |x| other().pairwise_distance_keepdim(x, 3.0, 0.0),
+        |x| (other() - x).abs().pow(3.0).sum_keepdim(1).pow(1.0 / 3.0),
+    );
+    // Of equal vectors eps is the difference, and the gradient that of a norm there.
+    let x = matrix().tracked();
+    let far = x.pairwise_distance(&matrix(), 2.0, 1e-6);
+    near(&far, &[3f64.sqrt() * 1e-6; 2]);
+    near(&grad(&far.sum(()), &[&x])[0], &[1.0 / 3f64.sqrt(); 6]);
+}
+#[test]
 fn elementwise_forms() {
     alike(|x| x.softplus_with(2.0, 5.0), |x| (x * 2.0).gt(5.0).where_(x, (x * 2.0).softplus() / 2.0));
     alike(|x| (x.abs() + 1.0).polygamma(0), |x| (x.abs() + 1.0).digamma());

@@ -9,6 +9,7 @@ mod attention;
 mod batch_norm;
 mod container;
 mod conv;
+mod distance;
 mod dropout;
 mod embedding;
 mod linear;
@@ -39,6 +40,7 @@ pub use container::{Flatten, Identity, Lambda, ModuleDict, ModuleList, Parallel,
 pub use conv::{
     Conv1d, Conv2d, Conv3d, ConvNd, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, ConvTransposeNd,
 };
+pub use distance::{CosineSimilarity, PairwiseDistance};
 pub use dropout::{
     AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, DropoutNd, FeatureAlphaDropout, RRelu,
 };
@@ -52,12 +54,10 @@ pub use pool::{
 };
 pub use position::{RotaryPositions, SinusoidalPositions};
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, Recurrent, Rnn, RnnCell, Squash};
-pub use reshape::{
-    ChannelShuffle, CosineSimilarity, Fold, Pad, PixelShuffle, PixelUnshuffle, Unflatten, Unfold, Upsample,
-};
+pub use reshape::{ChannelShuffle, Fold, Pad, PixelShuffle, PixelUnshuffle, Unflatten, Unfold, Upsample};
 pub use transformer::{
-    Activation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer,
-    TransformerOptions,
+    Activation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, TransformerOptions,
 };
 pub use weight::{SpectralNorm, WeightNorm, Weighted};
 

@@ -3,10 +3,10 @@
 use retrograd_autograd::{Differentiate, gradcheck, remat};
 use retrograd_nn::{
     BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, Embedding, InstanceNorm2d, Linear, Masks, Module,
-    MultiheadAttention, MultiheadOptions, Residual, RotaryPositions, Sequential, SoftShrink, SpectralNorm,
-    TransformerEncoderLayer, TransformerOptions, WeightNorm,
+    MultiheadAttention, MultiheadOptions, PairwiseDistance, Residual, RotaryPositions, Sequential,
+    SoftShrink, SpectralNorm, TransformerEncoderLayer, TransformerOptions, WeightNorm,
 };
-use retrograd_tensor::{Bool, Conv, F64, PadMode, Rng, Tensor};
+use retrograd_tensor::{Bool, Conv, F64, PadMode, Rng, Tensor, attempt};
 
 #[track_caller]
 fn close(got: &Tensor, want: &Tensor) {
@@ -249,4 +249,16 @@ fn shrinking_leaves_out_the_middle() {
     let y = SoftShrink::default().forward(&x);
     assert_eq!(y.to_vec::<f32>(), [-1.5, 0.0, 0.0, 2.5]);
     assert_eq!(y.sum(()).backward()[&x].to_vec::<f32>(), [1.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn distances_keep_their_axis_if_asked() {
+    let (x, y) = (F64.randn([4, 3], &mut Rng::new(0)), F64.randn([4, 3], &mut Rng::new(1)));
+    let layer = PairwiseDistance { p: 3.0, eps: 0.5, keepdim: true };
+    let want = (&x - &y + 0.5).abs().pow(3.0).sum_keepdim(1).pow(1.0 / 3.0);
+    close(&layer.forward(&x, &y), &want);
+    close(&PairwiseDistance { keepdim: false, ..layer }.forward(&x, &y), &want.squeeze(1));
+    let error = attempt(|| layer.forward(&x, &Tensor::ones([4, 3]))).unwrap_err().to_string();
+    assert_eq!(error, "pairwise_distance: types differ: f64 and f32; cast one of the two");
+    assert!(attempt(|| layer.forward(&x, &y.narrow(1, 0, 2))).is_err());
 }

@@ -261,39 +261,6 @@ impl<const N: usize> Fold<N> {
     }
 }
 
-/// The cosine of the angle between two inputs along an axis: [`Tensor::cosine_similarity`].
-///
-/// ```
-/// use retrograd_nn::CosineSimilarity;
-/// use retrograd_tensor::Tensor;
-/// let (x, y) = (Tensor::from([[1.0f32, 0.0]]), Tensor::from([[0.0f32, 4.0]]));
-/// assert_eq!(CosineSimilarity::default().forward(&x, &y).to_vec::<f32>(), [0.0]);
-/// ```
-#[derive(Clone, Copy, Debug, Module)]
-pub struct CosineSimilarity {
-    /// The axis, counted from the end if negative.
-    pub axis: isize,
-    /// The least that a norm counts as.
-    pub eps: f64,
-}
-
-impl Default for CosineSimilarity {
-    fn default() -> Self {
-        Self { axis: 1, eps: 1e-8 }
-    }
-}
-
-impl CosineSimilarity {
-    /// The similarity, without the axis.
-    ///
-    /// # Panics
-    /// As [`Tensor::cosine_similarity`].
-    #[track_caller]
-    pub fn forward(&self, x: &Tensor, y: &Tensor) -> Tensor {
-        layer!(self, "CosineSimilarity", x.cosine_similarity(y, self.axis, self.eps))
-    }
-}
-
 passes_on!(Unflatten, PixelShuffle, PixelUnshuffle, ChannelShuffle);
 passes_on!(const N: Upsample<N>);
 passes_on!(const N: Pad<N>);

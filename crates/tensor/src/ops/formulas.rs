@@ -34,6 +34,47 @@ impl Tensor {
         }
         (self.unsqueeze(-2) - other.unsqueeze(-3)).vector_norm(p, -1)
     }
+    /// The distances of order `p` of the vectors along the last axis of two tensors, which are broadcast; that axis
+    /// disappears: PyTorch's `pairwise_distance`, whose `p` is 2 and whose `eps` is 10⁻⁶ by default.
+    ///
+    /// Composite of a difference and [`Tensor::vector_norm`]: ‖x - y + eps‖ₚ, the `eps` on each element.
+    ///
+    /// *Gradient:* that of [`Tensor::vector_norm`], so thanks to `eps` not 0 where two vectors are equal.
+    ///
+    /// ```
+    /// use retrograd_tensor::Tensor;
+    /// let (x, y) = (Tensor::from([[1.0f64, 2.0], [0.0, 0.0]]), Tensor::from([4.0f64, 6.0]));
+    /// assert_eq!(x.pairwise_distance(&y, 1.0, 0.0).to_vec::<f64>(), [7.0, 10.0]);
+    /// assert!((x.pairwise_distance(&y, 2.0, 1e-6).to_vec::<f64>()[0] - 5.0).abs() < 2e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// If the elements are not floats, the types differ, or the shapes do not broadcast.
+    #[track_caller]
+    pub fn pairwise_distance(&self, other: &Tensor, p: f64, eps: f64) -> Tensor {
+        self.apart(other, eps).vector_norm(p, -1)
+    }
+    /// [`Tensor::pairwise_distance`] with the last axis kept, of size 1.
+    ///
+    /// # Panics
+    /// As [`Tensor::pairwise_distance`].
+    #[track_caller]
+    pub fn pairwise_distance_keepdim(&self, other: &Tensor, p: f64, eps: f64) -> Tensor {
+        self.apart(other, eps).vector_norm_keepdim(p, -1)
+    }
+    /// The differences that a distance is the norm of.
+    #[track_caller]
+    fn apart(&self, other: &Tensor, eps: f64) -> Tensor {
+        const OP: &str = "pairwise_distance";
+        floats(OP, self.dtype()).or_raise();
+        if self.dtype() != other.dtype() {
+            let given = format!("{} and {}", self.dtype(), other.dtype());
+            raise(Error::new(OP, ErrorKind::Dtype, format!("types differ: {given}; cast one of the two")));
+        }
+        let common = shape::broadcast(OP, self.shape(), other.shape()).or_raise();
+        let [x, y] = [self, other].map(|t| t.broadcast_to(&common));
+        x.zip_map(y, |x, y| x - y + eps)
+    }
     /// This tensor with each part along `axis` whose norm of order `p` is above `max` scaled down to it.
     ///
     /// Composite of [`Tensor::vector_norm`] and a formula.
