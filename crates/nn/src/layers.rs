@@ -19,6 +19,7 @@ mod position;
 mod recurrent;
 mod reshape;
 mod transformer;
+mod unpool;
 mod weight;
 
 use crate::init;
@@ -59,6 +60,7 @@ pub use transformer::{
     Activation, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
     TransformerEncoderLayer, TransformerOptions,
 };
+pub use unpool::{MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, MaxUnpoolNd};
 pub use weight::{SpectralNorm, WeightNorm, Weighted};
 
 /// A layer that maps one tensor to one tensor, whatever its type.

@@ -2,9 +2,10 @@
 
 use retrograd_autograd::{Differentiate, gradcheck, remat};
 use retrograd_nn::{
-    BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, Embedding, InstanceNorm2d, Linear, Masks, Module,
-    MultiheadAttention, MultiheadOptions, PairwiseDistance, Residual, RotaryPositions, Sequential,
-    SoftShrink, SpectralNorm, TransformerEncoderLayer, TransformerOptions, WeightNorm,
+    BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, Embedding, InstanceNorm2d, Linear, Masks, MaxPool1d,
+    MaxPool2d, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, Module, MultiheadAttention, MultiheadOptions,
+    PairwiseDistance, Residual, RotaryPositions, Sequential, SoftShrink, SpectralNorm,
+    TransformerEncoderLayer, TransformerOptions, WeightNorm,
 };
 use retrograd_tensor::{Bool, Conv, F64, PadMode, Rng, Tensor, attempt};
 
@@ -249,6 +250,37 @@ fn shrinking_leaves_out_the_middle() {
     let y = SoftShrink::default().forward(&x);
     assert_eq!(y.to_vec::<f32>(), [-1.5, 0.0, 0.0, 2.5]);
     assert_eq!(y.sum(()).backward()[&x].to_vec::<f32>(), [1.0, 0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn unpooling_puts_elements_where_they_came_from() {
+    // PyTorch's documentation has this list: nine elements are pooled to four, as eight are.
+    let x = F64.arange(1, 10, 1).reshape([1, 9]);
+    let (y, places) = MaxPool1d::new(2).forward_indices(&x);
+    let unpool = MaxUnpool1d::new(2);
+    let short = [0.0, 2.0, 0.0, 4.0, 0.0, 6.0, 0.0, 8.0];
+    assert_eq!(unpool.forward(&y, &places).to_vec::<f64>(), short);
+    assert_eq!(unpool.forward_sized(&y, &places, [9]).to_vec::<f64>(), [&short[..], &[0.0]].concat());
+    for size in [6, 10] {
+        let error = attempt(|| unpool.forward_sized(&y, &places, [size])).unwrap_err().to_string();
+        assert!(error.starts_with("MaxUnpool1d: output size not allowed"), "{error}");
+    }
+    let error = attempt(|| unpool.padding(5).forward(&y, &places)).unwrap_err().to_string();
+    assert!(error.contains("no size: -2"), "{error}");
+
+    // Windows that are padded, and do not lie side by side: what is largest in a window lies where it did.
+    let x = F64.randn([2, 3, 7, 6], &mut Rng::new(3));
+    let (y, places) = MaxPool2d::new([3, 2]).stride(2).padding([1, 0]).forward_indices(&x);
+    let back = MaxUnpool2d::new([3, 2]).stride(2).padding([1, 0]).forward(&y, &places);
+    assert_eq!(back.shape(), x.shape());
+    assert_eq!(back.ne(0.0).where_(&x, 0.0), back);
+    assert!(back.ne(0.0).count_nonzero(()).item() > 30.0);
+    gradcheck(|x| MaxUnpool2d::new([3, 2]).stride(2).padding([1, 0]).forward(&x[0], &places), &[&y]).unwrap();
+    let voxels = MaxUnpool3d::new([1, 2, 3]).stride([1, 2, 1]);
+    let y = F64.ones([1, 2, 2, 2]);
+    let places = Tensor::zeros([1, 2, 2, 2]).cast(retrograd_tensor::I64);
+    assert_eq!(voxels.forward(&y, &places).shape()[..], [1, 2, 4, 4]);
+    assert!(attempt(|| voxels.forward(&F64.ones([2, 2]), &places)).is_err());
 }
 
 #[test]
