@@ -94,6 +94,24 @@ impl Embedder {
     }
 }
 
+#[derive(Module)]
+struct Translator {
+    transformer: retrograd::nn::Transformer,
+}
+
+impl Translator {
+    fn new(rng: &mut Rng) -> Self {
+        let options =
+            TransformerOptions { feedforward: 16, batch_first: true, ..TransformerOptions::default() };
+        Self { transformer: retrograd::nn::Transformer::with(8, 2, [2, 1], options, rng) }
+    }
+
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let masks = TransformerMasks { target: Masks::causal(), ..TransformerMasks::default() };
+        self.transformer.forward(x, &x.narrow(1, 2, x.size(1) - 2), &masks)
+    }
+}
+
 fn fixture(name: &str) -> PathBuf {
     Path::new(FIXTURES).join(name)
 }
@@ -151,6 +169,11 @@ fn recurrent_layers_go_both_ways() {
 #[test]
 fn attention_goes_both_ways() {
     check("transformer", Transformer::new(&mut Rng::new(0)), Transformer::forward);
+}
+
+#[test]
+fn an_encoder_and_a_decoder_go_both_ways() {
+    check("translator", Translator::new(&mut Rng::new(0)), Translator::forward);
 }
 
 #[test]

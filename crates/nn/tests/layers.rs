@@ -4,8 +4,8 @@ use retrograd_autograd::{Differentiate, gradcheck, remat};
 use retrograd_nn::{
     BatchNorm2d, Conv1d, Conv2d, ConvTranspose2d, Embedding, InstanceNorm2d, Linear, Masks, MaxPool1d,
     MaxPool2d, MaxUnpool1d, MaxUnpool2d, MaxUnpool3d, Module, MultiheadAttention, MultiheadOptions,
-    PairwiseDistance, Residual, RotaryPositions, Sequential, SoftShrink, SpectralNorm,
-    TransformerEncoderLayer, TransformerOptions, WeightNorm,
+    PairwiseDistance, Residual, RotaryPositions, Sequential, SoftShrink, SpectralNorm, Transformer,
+    TransformerEncoderLayer, TransformerMasks, TransformerOptions, WeightNorm,
 };
 use retrograd_tensor::{Bool, Conv, F64, PadMode, Rng, Tensor, attempt};
 
@@ -293,4 +293,42 @@ fn distances_keep_their_axis_if_asked() {
     let error = attempt(|| layer.forward(&x, &Tensor::ones([4, 3]))).unwrap_err().to_string();
     assert_eq!(error, "pairwise_distance: types differ: f64 and f32; cast one of the two");
     assert!(attempt(|| layer.forward(&x, &y.narrow(1, 0, 2))).is_err());
+}
+
+#[test]
+fn a_transformer_begins_and_masks_as_pytorch_s() {
+    let options = TransformerOptions { feedforward: 24, dropout: 0.0, ..TransformerOptions::default() };
+    let model = Transformer::with(8, 2, [2, 3], options, &mut Rng::new(0));
+    let of = names(&model);
+    for name in ["encoder.layers.1.linear1.weight", "encoder.norm.weight", "decoder.norm.bias"] {
+        assert!(of.iter().any(|other| other == name), "{name}");
+    }
+    assert!(of.iter().any(|name| name == "decoder.layers.2.multihead_attn.in_proj_weight"));
+    for (name, param) in model.named_parameters().into_iter().filter(|(_, param)| param.rank() > 1) {
+        let bound = (6.0 / (param.size(0) + param.size(1)) as f64).sqrt();
+        let largest = param.abs().amax(()).item();
+        assert!(largest <= bound && largest > 0.9 * bound, "{name}: {largest} of {bound}");
+    }
+    assert!(model.encoder.layers.len() == 2 && model.decoder.layers.len() == 3);
+
+    let rng = &mut Rng::new(1);
+    let (source, target) = (Tensor::randn([5, 2, 8], rng), Tensor::randn([4, 2, 8], rng));
+    let masks = TransformerMasks { target: Masks::causal(), ..TransformerMasks::default() };
+    let y = model.forward(&source, &target, &masks);
+    // Later targets change nothing before them, and without the mask they do.
+    let later = target.with(retrograd_tensor::s![2..], &(target.narrow(0, 2, 2) + 1.0));
+    close(&model.forward(&source, &later, &masks).narrow(0, 0, 2), &y.narrow(0, 0, 2));
+    let free = |target: &Tensor| model.forward(&source, target, &TransformerMasks::default()).narrow(0, 0, 2);
+    assert!((free(&later) - free(&target)).abs().amax(()).item() > 1e-3);
+    // Sources that are padding change nothing, where both stacks are told.
+    let padding = Tensor::from([[false, false, false, true, true], [false, false, false, false, false]]);
+    let told = Masks { padding: Some(&padding), ..Masks::default() };
+    let masks = TransformerMasks { source: told, memory: told, ..TransformerMasks::default() };
+    let other = source.with(retrograd_tensor::s![3.., 0], &Tensor::ones([2, 8]));
+    close(&model.forward(&other, &target, &masks), &model.forward(&source, &target, &masks));
+    // Without the batch axis.
+    let alone = model.forward(&source.select(1, 1), &target.select(1, 1), &TransformerMasks::default());
+    close(&alone, &model.forward(&source, &target, &TransformerMasks::default()).select(1, 1));
+    let error = attempt(|| model.forward(&source, &target.select(1, 0), &TransformerMasks::default()));
+    assert!(error.unwrap_err().to_string().starts_with("Transformer: shapes do not fit: source [5, 2, 8]"));
 }

@@ -1,9 +1,13 @@
-//! Layers of transformers, and stacks of them.
+//! Layers of transformers, and stacks of them; `whole` has an encoder and a decoder as one.
+
+mod whole;
 
 use super::{Dropout, LayerNorm, Linear, Masks, MultiheadAttention, MultiheadOptions};
 use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Rng, Tensor};
+
+pub use whole::{Transformer, TransformerMasks};
 
 /// What can be chosen of a transformer's layer; PyTorch's names and defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
