@@ -9,7 +9,7 @@ use retrograd_tensor::{Error, ErrorKind, F64, Tensor, force_all, no_grad, raise}
 
 /// Multiplies a loss by a factor before the backward pass and divides the gradients by it afterwards, as PyTorch's
 /// `GradScaler`. A step whose gradients are not all finite is left out and the factor falls; after a number of
-/// steps without that it grows.
+/// steps without that it grows. [`Trainer::grad_scaler`](crate::train::Trainer::grad_scaler) does all of it.
 ///
 /// ```
 /// use retrograd_autograd::Differentiate;
@@ -152,6 +152,12 @@ impl GradScaler {
         if finite {
             optimizer.step(model, grads)?;
         }
+        self.update(finite);
+        Ok(finite)
+    }
+
+    /// Ends a step: adapts the factor to whether its gradients were finite.
+    pub(crate) fn update(&mut self, finite: bool) {
         self.unscaled = None;
         self.good = if finite { self.good + 1 } else { 0 };
         if !finite {
@@ -160,7 +166,6 @@ impl GradScaler {
             self.factor *= self.growth_factor;
             self.good = 0;
         }
-        Ok(finite)
     }
 
     /// The factor, `scale`, and the good steps since it changed, `growth_tracker`.

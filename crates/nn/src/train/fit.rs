@@ -5,7 +5,7 @@ use super::{Moment, NonFinite, Progress, RunRecord, Trainer};
 use crate::autocast;
 use crate::data::{DataLoader, Sample};
 use crate::module::{Mode, Module, SlotMut};
-use crate::optim::{clip_grad_norm_with, clip_grad_value, grad_norm};
+use crate::optim::{GradScaler, clip_grad_norm_with, clip_grad_value, grad_norm};
 use retrograd_autograd::{Differentiate, Gradients};
 use retrograd_tensor::{DType, Error, ErrorKind, Tensor, force_all, no_grad};
 use std::collections::BTreeMap;
@@ -115,7 +115,7 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
             let size = self.accumulate.min(left);
             let current = group.get_or_insert_with(|| Group { gathered: Gathered::default(), size });
             let output: Output = scoped(self.autocast, || loss(self.model, &batch).into());
-            gather(current, output, samples);
+            gather(current, output, samples, self.scaler.as_ref());
             if current.gathered.losses.len() < current.size {
                 continue;
             }
@@ -139,6 +139,9 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
     /// Moves the parameters, and gives the figures; none if the step was left out.
     fn step(&mut self, gathered: Gathered) -> Result<Option<RunRecord>, Error> {
         let Gathered { mut grads, losses, scored } = gathered;
+        if let Some(scaler) = &mut self.scaler {
+            scaler.unscale(&*self.model, &mut grads)?;
+        }
         let norm = match &self.clip {
             Some(options) => clip_grad_norm_with(&*self.model, &mut grads, options)?,
             None => grad_norm(&*self.model, &grads)?,
@@ -157,6 +160,9 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
             clip_grad_value(&*self.model, &mut grads, limit)?;
         }
         self.optimizer.step(self.model, &grads)?;
+        if let Some(scaler) = &mut self.scaler {
+            scaler.update(true);
+        }
         for (predictions, targets) in &scored {
             for (_, metric) in &mut self.metrics {
                 metric.update(predictions, targets);
@@ -182,7 +188,13 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
     }
 
     fn not_finite(&mut self, loss: f64, norm: f64) -> Result<(), Error> {
-        if self.non_finite == NonFinite::Skip {
+        let mut skip = self.non_finite == NonFinite::Skip;
+        if let Some(scaler) = &mut self.scaler {
+            scaler.update(false);
+            // The factor was too large: an ordinary event.
+            skip |= loss.is_finite();
+        }
+        if skip {
             self.run.history.skipped += 1;
             return Ok(());
         }
@@ -324,13 +336,14 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
 
 /// Adds a batch to its step.
 #[track_caller]
-fn gather(group: &mut Group, output: Output, samples: u64) {
+fn gather(group: &mut Group, output: Output, samples: u64, scaler: Option<&GradScaler>) {
     let Group { gathered, size } = group;
     let Output { loss, scored } = output;
+    let scaled = scaler.map_or_else(|| loss.clone(), |scaler| scaler.scale(&loss));
     if *size == 1 {
-        gathered.grads = loss.backward();
+        gathered.grads = scaled.backward();
     } else {
-        gathered.grads.add((&loss / *size as f64).backward());
+        gathered.grads.add((scaled / *size as f64).backward());
     }
     gathered.losses.push((loss.detach(), samples));
     gathered.scored.extend(scored);

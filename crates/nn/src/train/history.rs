@@ -54,7 +54,8 @@ pub struct History {
     pub steps: Vec<RunRecord>,
     /// Each epoch.
     pub epochs: Vec<RunRecord>,
-    /// How many steps were left out because loss or gradients were not finite.
+    /// How many steps were left out because loss or gradients were not finite, those in which a
+    /// [`GradScaler`](crate::GradScaler) looked for its factor included.
     pub skipped: u64,
 }
 

@@ -6,7 +6,7 @@ use super::{History, RunRecord, Trainer};
 use crate::data::{DataLoader, Sample};
 use crate::files::{Checkpoint, Parts};
 use crate::module::{Module, StateDict};
-use crate::optim::entry;
+use crate::optim::{GradScaler, entry};
 use retrograd_tensor::{Error, ErrorKind, F64, Tensor};
 use std::collections::BTreeMap;
 
@@ -68,6 +68,10 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
                 parts.scheduler("trainer.schedule", scheduler, self.optimizer);
             }
             Rate::Plateau(plateau, _) => parts.plateau("trainer.plateau", plateau, self.optimizer),
+        }
+        if let Some(scaler) = &mut self.scaler {
+            let load = |scaler: &mut GradScaler, state: &StateDict| scaler.load_state_dict(state);
+            parts.part("trainer.scaler", scaler, |scaler| scaler.state_dict(), load);
         }
         position(parts, "trainer.loader", loader);
         if let Some(validation) = &mut self.validation {

@@ -9,7 +9,7 @@ use crate::data::{DataLoader, Sample};
 use crate::files::Parts;
 use crate::metrics::Metric;
 use crate::module::Module;
-use crate::optim::{ClipNorm, Optimizer};
+use crate::optim::{ClipNorm, GradScaler, Optimizer};
 use crate::schedule::{Better, ReduceLrOnPlateau, Schedule, Scheduler};
 use retrograd_tensor::{DType, Error, ErrorKind, raise};
 use std::fmt;
@@ -81,6 +81,7 @@ pub struct Trainer<'a, M, B> {
     pub(super) callbacks: Vec<Box<dyn Callback<M> + 'a>>,
     pub(super) non_finite: NonFinite,
     pub(super) autocast: Option<DType>,
+    pub(super) scaler: Option<GradScaler>,
     pub(super) keep_steps: bool,
     pub(super) progress: bool,
     pub(super) run: Run,
@@ -160,6 +161,7 @@ impl<'a, M: Module, B> Trainer<'a, M, B> {
             callbacks: Vec::new(),
             non_finite: NonFinite::default(),
             autocast: None,
+            scaler: None,
             keep_steps: true,
             progress: false,
             run: Run::default(),
@@ -292,7 +294,8 @@ impl<'a, M: Module, B> Trainer<'a, M, B> {
         Self { keep_steps: keep, ..self }
     }
 
-    /// Calls the closure of [`fit`](Trainer::fit) under [`autocast`](crate::autocast()) with this type.
+    /// Calls the closure of [`fit`](Trainer::fit) under [`autocast`](crate::autocast()) with this type. With `F16` small
+    /// gradients vanish without a [`grad_scaler`](Trainer::grad_scaler).
     ///
     /// # Panics
     /// If it is none of `BF16`, `F16` and `F32`.
@@ -301,6 +304,35 @@ impl<'a, M: Module, B> Trainer<'a, M, B> {
     pub fn autocast(self, dtype: DType) -> Self {
         crate::autocast(dtype, || {});
         Self { autocast: Some(dtype), ..self }
+    }
+
+    /// Scales losses up before the backward pass and gradients down after it, for gradients that `F16` is too coarse for.
+    ///
+    /// Gradients are clipped, and have their norm in the history, as they are after that. Where they are not finite though
+    /// the loss is, the scaler's factor falls and the step is left out, counted in [`History::skipped`], whatever
+    /// [`non_finite`](Trainer::non_finite) says. Checkpoints hold the factor.
+    ///
+    /// ```
+    /// use retrograd_nn::data::{DataLoader, TensorDataset};
+    /// use retrograd_nn::train::Trainer;
+    /// use retrograd_nn::{GradScaler, Linear, Losses, Sgd};
+    /// use retrograd_tensor::{F16, Rng, Tensor};
+    /// let mut model = Linear::new(1, 1, &mut Rng::new(0));
+    /// let mut sgd = Sgd::new(&model, 0.1);
+    /// let mut loader = DataLoader::new(TensorDataset::new(Tensor::ones([8, 1]), Tensor::ones([8, 1]) * 2.0));
+    /// let history = Trainer::new(&mut model, &mut sgd)
+    ///     .epochs(3)
+    ///     .autocast(F16)
+    ///     .grad_scaler(GradScaler::new())
+    ///     .fit(&mut loader, |model, (x, y)| model.forward(x).mse_loss(y))?;
+    /// assert!(history.epochs[2].loss < history.epochs[0].loss);
+    /// # Ok::<(), retrograd_tensor::Error>(())
+    /// ```
+    ///
+    /// Source: PyTorch's `torch.amp.GradScaler`.
+    #[must_use]
+    pub fn grad_scaler(self, scaler: GradScaler) -> Self {
+        Self { scaler: Some(scaler), ..self }
     }
 
     /// Shows a progress line on standard error.
