@@ -16,8 +16,8 @@ thread_local! {
 ///
 /// | in | computed |
 /// |---|---|
-/// | `dtype` | `Linear`, `Bilinear`, convolutions, the projections, scores and values of attention, the input's product of recurrent layers |
-/// | `f32` | norms, softmax (layers, attention), losses, recurrent steps |
+/// | `dtype` | `Linear`, `Bilinear`, convolutions, the projections, scores and values of attention, the products of recurrent layers, those of each step included |
+/// | `f32` | norms, softmax (layers, attention), losses, gates and states of recurrent layers |
 /// | the type of their operands | all else: activations, pooling, sums; `bf16 + f32` is `f32` |
 ///
 /// It concerns the layers and losses of this crate, called on this thread. Methods of tensors compute in the types of

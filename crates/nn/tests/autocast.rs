@@ -9,10 +9,11 @@ use retrograd_nn::data::{DataLoader, Split, digits};
 use retrograd_nn::metrics::accuracy;
 use retrograd_nn::train::Trainer;
 use retrograd_nn::{
-    Adam, BatchNorm2d, Conv2d, Forward, LayerNorm, Linear, Losses, Lstm, Masks, Module, MultiheadAttention,
-    Reduction, Softmax, TaskLosses, autocast, autocast_dtype,
+    Adam, BatchNorm2d, Conv2d, Forward, Gru, GruCell, LayerNorm, Linear, Losses, Lstm, LstmCell, Masks,
+    Module, MultiheadAttention, Recurrent, Reduction, Rnn, RnnCell, Softmax, StateDict, TaskLosses, autocast,
+    autocast_dtype,
 };
-use retrograd_tensor::{BF16, DType, F16, F32, F64, Rng, Tensor, attempt};
+use retrograd_tensor::{BF16, DType, F16, F32, F64, Rng, Tensor, attempt, stack};
 use std::sync::Arc;
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/data/digits.csv.gz");
@@ -148,4 +149,104 @@ fn losses_of_two_tensors_and_states_given_to_a_network_may_be_half_numbers() {
         let (want, _) = lstm.forward_from(&low.unsqueeze(0), (&h_low.cast(F32), &c_low.cast(F32)));
         assert_eq!((y.dtype(), y), (F32, want));
     });
+}
+
+/// `model`'s gradients of a loss of `y`, by name.
+fn slopes(model: &dyn Module, y: &Tensor) -> Vec<(String, Tensor)> {
+    let grads = (y * Tensor::randn(y.shape(), &mut Rng::new(8)) + y.square()).sum(()).backward();
+    let named = model.named_parameters().into_iter();
+    named.map(|(name, param)| (name.trim_end_matches("_l0").to_owned(), grads[param].clone())).collect()
+}
+
+/// A layer against its cell, which computes step by step what `autocast` says of plain layers: the same bits, and the
+/// same gradients but for the order of rounding.
+fn check_steps<L: Module, C: Module>(
+    layer: &L,
+    run: impl Fn() -> Tensor,
+    mut cell: C,
+    unroll: impl Fn(&C) -> Tensor,
+) {
+    let state = layer.state_dict().into_iter();
+    let of_cell: StateDict =
+        state.map(|(name, value)| (name.trim_end_matches("_l0").to_owned(), value)).collect();
+    cell.load_state_dict(&of_cell).unwrap();
+    let (whole, mixed) = (run(), autocast(BF16, &run));
+    let unrolled = autocast(BF16, || unroll(&cell));
+    assert_eq!((mixed.dtype(), &mixed), (F32, &unrolled));
+    assert_ne!(whole, mixed);
+    let (of_whole, of_mixed, of_cell) =
+        (slopes(layer, &whole), slopes(layer, &mixed), slopes(&cell, &unrolled));
+    for ((name, got), ((_, want), (_, exact))) in of_mixed.iter().zip(of_cell.iter().zip(&of_whole)) {
+        let far = |from: &Tensor| (got - from).vector_norm(2.0, ()).item() / from.vector_norm(2.0, ()).item();
+        assert_eq!(got.dtype(), F32, "{name}");
+        assert!(far(want) < 0.01 && far(exact) < 0.03, "{name}: {} and {}", far(want), far(exact));
+        assert_ne!(got, exact, "{name}");
+    }
+}
+
+#[test]
+fn steps_of_recurrent_layers_multiply_half_numbers() {
+    let rng = &mut Rng::new(0);
+    let x = Tensor::randn([5, 3, 4], rng);
+    let options = Recurrent { bias: false, ..Recurrent::default() };
+    let zeros = || Tensor::zeros([3, 6]);
+    let unrolled = |step: &dyn Fn(&Tensor, &Tensor) -> Tensor| {
+        let states = x.unbind(0).into_iter().scan(zeros(), |h, x| {
+            *h = step(&x, h);
+            Some(h.clone())
+        });
+        stack(&states.collect::<Vec<_>>(), 0)
+    };
+    let rnn = Rnn::with(4, 6, options, rng);
+    let cell = RnnCell::new(4, 6, rng).without_bias();
+    check_steps(&rnn, || rnn.forward(&x).0, cell, |cell| unrolled(&|x, h| cell.forward(x, h)));
+    let gru = Gru::with(4, 6, options, rng);
+    let cell = GruCell::new(4, 6, rng).without_bias();
+    check_steps(&gru, || gru.forward(&x).0, cell, |cell| unrolled(&|x, h| cell.forward(x, h)));
+    let lstm = Lstm::with(4, 6, options, rng);
+    let cell = LstmCell::new(4, 6, rng).without_bias();
+    check_steps(
+        &lstm,
+        || lstm.forward(&x).0,
+        cell,
+        |cell| {
+            let of_state = std::cell::RefCell::new(zeros());
+            unrolled(&|x, h| {
+                let (h, c) = cell.forward(x, (h, &of_state.borrow()));
+                drop(of_state.replace(c));
+                h
+            })
+        },
+    );
+
+    // By hand: half operands, a half product, and a state that keeps its digits.
+    let product = |x: &Tensor, w: &Tensor| x.cast(BF16).matmul(w.cast(BF16).t()).cast(F32);
+    let state = rnn.state_dict();
+    let want =
+        unrolled(&|x, h| (product(x, &state["weight_ih_l0"]) + product(h, &state["weight_hh_l0"])).tanh());
+    assert_eq!(autocast(BF16, || rnn.forward(&x).0), want);
+}
+
+#[test]
+fn recurrent_layers_of_every_form_come_close_and_wide_ones_stay() {
+    let rng = &mut Rng::new(0);
+    let x = Tensor::randn([6, 3, 4], rng);
+    let options = Recurrent { layers: 2, bidirectional: true, ..Recurrent::default() };
+    let projected = Recurrent { projection: Some(3), ..options };
+    let (gru, mut lstm) = (Gru::with(4, 5, options, rng), Lstm::with(4, 5, projected, rng));
+    for (name, whole, mixed) in [
+        ("gru", gru.forward(&x).0, autocast(BF16, || gru.forward(&x).0)),
+        ("lstm", lstm.forward(&x).0, autocast(BF16, || lstm.forward(&x).0)),
+    ] {
+        let far = (&whole - &mixed).abs().amax(()).item();
+        assert!(far > 0.0 && far < 0.02, "{name}: {far}");
+    }
+    let (whole, mixed) = (lstm.forward(&x).0, autocast(F16, || lstm.forward(&x).0));
+    for ((name, got), (_, want)) in slopes(&lstm, &mixed).iter().zip(slopes(&lstm, &whole)) {
+        let far = (got - &want).vector_norm(2.0, ()).item() / want.vector_norm(2.0, ()).item();
+        assert!(far < 0.01, "{name}: {far}");
+    }
+    lstm.convert(F64);
+    let wide = x.cast(F64);
+    assert_eq!(autocast(BF16, || lstm.forward(&wide).0), lstm.forward(&wide).0);
 }

@@ -324,7 +324,7 @@ fn a_transformer_begins_and_masks_as_pytorch_s() {
     let padding = Tensor::from([[false, false, false, true, true], [false, false, false, false, false]]);
     let told = Masks { padding: Some(&padding), ..Masks::default() };
     let masks = TransformerMasks { source: told, memory: told, ..TransformerMasks::default() };
-    let other = source.with(retrograd_tensor::s![3.., 0], &Tensor::ones([2, 8]));
+    let other = source.with(retrograd_tensor::s![3.., 0], Tensor::ones([2, 8]));
     close(&model.forward(&other, &target, &masks), &model.forward(&source, &target, &masks));
     // Without the batch axis.
     let alone = model.forward(&source.select(1, 1), &target.select(1, 1), &TransformerMasks::default());

@@ -38,8 +38,8 @@ macro_rules! cell {
             fn parts(&self, x: &Tensor, h: &Tensor) -> [Tensor; 2] {
                 let (inputs, hidden) = (self.weight_ih.size(1), self.weight_hh.size(1));
                 check(stringify!($name), x, h, inputs, hidden);
-                let xw = high(&linear(x, &self.weight_ih, self.bias_ih.as_deref()));
-                [xw, high(h).linear(&self.weight_hh, self.bias_hh.as_deref())]
+                let xw = linear(x, &self.weight_ih, self.bias_ih.as_deref());
+                [high(&xw), high(&linear(h, &self.weight_hh, self.bias_hh.as_deref()))]
             }
         }
     };

@@ -148,7 +148,7 @@ impl Stack {
     #[track_caller]
     pub(super) fn forward(&self, x: &Tensor, start: [Option<&Tensor>; 2]) -> (Tensor, [Tensor; 2]) {
         let batch_first = self.options.batch_first;
-        // Only the input's product is made of half numbers: states gather rounding errors from step to step.
+        // Only products are made of half numbers, where `autocast` is on: states gather rounding errors from step to step.
         let x = &high(x);
         let start = start.map(|state| state.map(high));
         let start = start.each_ref().map(Option::as_ref);

@@ -8,19 +8,51 @@ pub(super) mod gru;
 pub(super) mod lstm;
 pub(super) mod rnn;
 
-use retrograd_tensor::{Tensor, cat, num_threads, par_map};
+use crate::autocast::autocast_dtype;
+use retrograd_tensor::{DType, F32, Tensor, cat, num_threads, par_map};
 use std::ops::Range;
+
+/// What products of a scan, and of its rule, are made of: operands of a half type if `autocast` asked for one when the scan
+/// began, and results of the operands' own type.
+#[derive(Clone, Copy)]
+pub(super) struct Products(Option<DType>);
+
+impl Products {
+    /// Those of a scan over `x`, here and now.
+    pub(super) fn of(x: &Tensor) -> Self {
+        Self(autocast_dtype().filter(|_| x.dtype() == F32))
+    }
+
+    /// An operand, which may be cast once for many products.
+    fn low(self, x: &Tensor) -> Tensor {
+        self.0.map_or_else(|| x.clone(), |dtype| x.cast(dtype))
+    }
+
+    fn high(self, x: Tensor) -> Tensor {
+        if self.0.is_some() { x.cast(F32) } else { x }
+    }
+
+    #[track_caller]
+    fn matmul(self, x: &Tensor, y: &Tensor) -> Tensor {
+        self.high(self.low(x).matmul(self.low(y)))
+    }
+
+    #[track_caller]
+    fn linear(self, x: &Tensor, w: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        self.high(self.low(x).linear(self.low(w), bias.map(|bias| self.low(bias)).as_ref()))
+    }
+
+    /// The gradient of a weight that states of all steps were multiplied by: `g` `[steps, batch, rows]`, `x`
+    /// `[steps, batch, columns]`.
+    fn weight_gradient(self, g: &Tensor, x: &Tensor) -> Tensor {
+        let flat = |t: &Tensor| t.reshape([t.size(0) * t.size(1), t.size(2)]);
+        self.matmul(&flat(g).t(), &flat(x))
+    }
+}
 
 /// The states before each step: `first`, then all of `states` but the last.
 fn before(first: &Tensor, states: &Tensor) -> Tensor {
     cat(&[first.unsqueeze(0), states.narrow(0, 0, states.size(0) - 1)], 0)
-}
-
-/// The gradient of a weight that states of all steps were multiplied by: `g` `[steps, batch, rows]`, `x`
-/// `[steps, batch, columns]`.
-fn weight_gradient(g: &Tensor, x: &Tensor) -> Tensor {
-    let flat = |t: &Tensor| t.reshape([t.size(0) * t.size(1), t.size(2)]);
-    flat(g).t().matmul(flat(x))
 }
 
 /// Parts of a batch, at most: a rule keeps something of each.

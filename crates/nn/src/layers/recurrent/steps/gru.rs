@@ -1,7 +1,7 @@
 //! The gated recurrent unit: r, z = σ(x + U h), n = tanh(x + r (U h)), h' = (1 - z) n + z h, x being the input's part
 //! with its bias, and U h the state's part with its own.
 
-use super::{before, by_rows, joined, part, steps_of, weight_gradient, with_rows};
+use super::{Products, before, by_rows, joined, part, steps_of, with_rows};
 use retrograd_autograd::{Differentiate, with_vjp_residuals};
 use retrograd_tensor::{Tensor, cat, force_all, map_n, map_n_out, par_map, stack};
 use std::ops::Range;
@@ -23,16 +23,18 @@ pub(in super::super) fn step(x: &Tensor, hw: &Tensor, h: &Tensor) -> Tensor {
 #[track_caller]
 pub(in super::super) fn scan(xw: &Tensor, w: &Tensor, h: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let operands: Vec<&Tensor> = [xw, w, h].into_iter().chain(bias).collect();
-    with_vjp_residuals(&operands, run, pull)
+    let by = Products::of(xw);
+    with_vjp_residuals(&operands, move |x| run(by, x), move |x, y, kept, g| pull(by, x, y, kept, g))
 }
 
 /// The result of [`scan`], and the state's parts of all steps, part by part of the batch.
-fn run(x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
+fn run(by: Products, x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
+    let w = by.low(&x[1]);
     let parts = by_rows(x[2].size(0), |rows| {
         let mut h = x[2].narrow(0, rows.start, rows.len());
         let (mut states, mut kept) = (vec![], vec![]);
         for xw in steps_of(&x[0], &rows) {
-            let hw = h.linear(&x[1], x.get(3));
+            let hw = by.linear(&h, &w, x.get(3));
             h = step(&xw, &hw, &h);
             states.push(h.clone());
             kept.push(hw);
@@ -48,12 +50,12 @@ fn run(x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
 /// of the first state.
 type Backward = (Vec<Tensor>, Vec<Tensor>, Tensor);
 
-fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
-    let (xw, w, h) = (&x[0], &x[1], &x[2]);
+fn pull(by: Products, x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
+    let (xw, w, h) = (&x[0], by.low(&x[1]), &x[2]);
     let (n, before) = (h.size(-1), before(h, y));
     // A rule that is differentiated itself needs parts that are functions of its operands.
     let again = x.iter().chain([y]).any(Tensor::is_tracked);
-    let kept = if again { vec![before.linear(w, x.get(3))] } else { kept.to_vec() };
+    let kept = if again { vec![by.linear(&before, &w, x.get(3))] } else { kept.to_vec() };
     let back = |(rows, hw): (Range<usize>, &Tensor)| {
         let [xw, before, g] = [xw, &before, g].map(|t| t.narrow(1, rows.start, rows.len()));
         let parts = [&xw, hw].into_iter().flat_map(|t| [0, 1, 2].map(|k| part(t, k, n).into()));
@@ -72,7 +74,7 @@ fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
             let d = g + &carry;
             let [r, z, n, inner] = [0, 1, 2, 3].map(|k| &d * &factors[k][t]);
             let of_state = cat(&[&r, &z, &inner], -1);
-            carry = &d * &factors[4][t] + of_state.matmul(w);
+            carry = &d * &factors[4][t] + by.matmul(&of_state, &w);
             of_states.push(of_state);
             of_n.push(n);
         }
@@ -85,7 +87,7 @@ fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
     let of_states = joined(parts.iter().map(|part| &part.0[..]));
     let of_n = joined(parts.iter().map(|part| &part.1[..]));
     let of_input = cat(&[&of_states.narrow(-1, 0, 2 * n), &of_n], -1);
-    let of_weight = weight_gradient(&of_states, &before);
+    let of_weight = by.weight_gradient(&of_states, &before);
     let of_first = cat(&parts.iter().map(|part| &part.2).collect::<Vec<_>>(), 0);
     let of_bias = x.get(3).map(|_| of_states.sum([0, 1]));
     [of_input, of_weight, of_first].into_iter().chain(of_bias).collect()

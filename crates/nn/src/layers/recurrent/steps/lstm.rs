@@ -1,7 +1,7 @@
 //! Long short-term memory: i, f, o = σ(x + U h), g = tanh(x + U h), c' = f c + i g, h' = o tanh(c'), x being the input's
 //! part with all biases. A projected state is P h'.
 
-use super::{before, by_rows, joined, part, steps_of, weight_gradient, with_rows};
+use super::{Products, before, by_rows, joined, part, steps_of, with_rows};
 use retrograd_autograd::{Differentiate, with_vjp_residuals};
 use retrograd_tensor::{Scalar, Tensor, cat, force_all, map_n, map_n_out, par_map, stack};
 use std::ops::Range;
@@ -33,21 +33,23 @@ pub(in super::super) fn scan(
     projection: Option<&Tensor>,
 ) -> Tensor {
     let operands: Vec<&Tensor> = [xw, w, h, c].into_iter().chain(projection).collect();
-    with_vjp_residuals(&operands, run, pull)
+    let by = Products::of(xw);
+    with_vjp_residuals(&operands, move |x| run(by, x), move |x, y, kept, g| pull(by, x, y, kept, g))
 }
 
 /// The result of [`scan`], and what the gates of all steps are functions of, part by part of the batch.
-fn run(x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
+fn run(by: Products, x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
     // Laid out once for the products of all steps.
-    let (turned, projection) = (x[1].t().contiguous(), x.get(4).map(|p| p.t().contiguous()));
+    let turned = |w: &Tensor| by.low(w).t().contiguous();
+    let (turned, projection) = (turned(&x[1]), x.get(4).map(turned));
     let parts = by_rows(x[2].size(0), |rows| {
         let [mut h, mut c] = [2, 3].map(|k| x[k].narrow(0, rows.start, rows.len()));
         let (mut states, mut kept) = (vec![], vec![]);
         for xw in steps_of(&x[0], &rows) {
-            let sums = xw + h.matmul(&turned);
+            let sums = xw + by.matmul(&h, &turned);
             (h, c) = open(&sums, &c);
             if let Some(projection) = &projection {
-                h = h.matmul(projection);
+                h = by.matmul(&h, projection);
             }
             states.push(cat(&[&h, &c], -1));
             kept.push(sums);
@@ -70,8 +72,9 @@ struct Backward {
     of_first: Vec<Tensor>,
 }
 
-fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
-    let (xw, w, h, c, projection) = (&x[0], &x[1], &x[2], &x[3], x.get(4));
+fn pull(by: Products, x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
+    let (xw, w, h, c) = (&x[0], by.low(&x[1]), &x[2], &x[3]);
+    let projection = x.get(4).map(|projection| by.low(projection));
     let (width, n, steps) = (h.size(-1), c.size(-1), xw.size(0));
     let [states, cells, of_states, of_cells] = [y, g]
         .map(|t| [t.narrow(-1, 0, width), t.narrow(-1, width, n)])
@@ -81,7 +84,7 @@ fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
     let before_states = before(h, &states);
     // A rule that is differentiated itself needs gates that are functions of its operands.
     let again = x.iter().chain([y]).any(Tensor::is_tracked);
-    let kept = if again { vec![xw + before_states.matmul(w.t())] } else { kept.to_vec() };
+    let kept = if again { vec![xw + by.matmul(&before_states, &w.t())] } else { kept.to_vec() };
     let back = |(rows, sums): (Range<usize>, &Tensor)| {
         let sums = sums.unbind(0);
         let cells = [c.narrow(0, rows.start, rows.len())].into_iter().chain(steps_of(&cells, &rows));
@@ -91,7 +94,7 @@ fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
         let mut found = Backward::default();
         for t in (0..steps).rev() {
             let of_state = &of_states[t] + &carry;
-            let d = projection.map_or_else(|| of_state.clone(), |projection| of_state.matmul(projection));
+            let d = projection.as_ref().map_or_else(|| of_state.clone(), |p| by.matmul(&of_state, p));
             let gates = [0, 1, 2, 3].into_iter().map(|k| part(&sums[t], k, n).into());
             let others = [&cells[t + 1], &cells[t], &of_cells[t], &carry_cell, &d].map(Into::into);
             let parts = map_n_out(gates.chain(others), |s| {
@@ -104,7 +107,7 @@ fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
             });
             force_all(&parts[..5 + usize::from(projection.is_some())].iter().collect::<Vec<_>>());
             let gates = cat(&parts[..4], -1);
-            (carry, carry_cell) = (gates.matmul(w), parts[4].clone());
+            (carry, carry_cell) = (by.matmul(&gates, &w), parts[4].clone());
             found.of_sums.push(gates);
             if projection.is_some() {
                 found.of_projected.push(of_state);
@@ -118,10 +121,10 @@ fn pull(x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> Vec<Tensor> {
     };
     let parts = par_map(with_rows(&kept), back);
     let of_sums = joined(parts.iter().map(|part| &part.of_sums[..]));
-    let of_weight = weight_gradient(&of_sums, &before_states);
-    let of_projection = projection.map(|_| {
+    let of_weight = by.weight_gradient(&of_sums, &before_states);
+    let of_projection = projection.as_ref().map(|_| {
         let of_projected = joined(parts.iter().map(|part| &part.of_projected[..]));
-        weight_gradient(&of_projected, &joined(parts.iter().map(|part| &part.unprojected[..])))
+        by.weight_gradient(&of_projected, &joined(parts.iter().map(|part| &part.unprojected[..])))
     });
     let of_first = [0, 1].map(|k| cat(&parts.iter().map(|part| &part.of_first[k]).collect::<Vec<_>>(), 0));
     [of_sums, of_weight].into_iter().chain(of_first).chain(of_projection).collect()
