@@ -3,6 +3,9 @@
 //! Each layer of this crate opens a row when its `forward` begins and closes it with what it gives back: `enter`,
 //! `Call::leave`. Without a summary under way that is one look at a flag. Rows know their layer's name by the places
 //! in memory of its parameters and buffers, which the model's walk names.
+//!
+//! What is no layer of this crate opens no row: a struct of one's own, a list of blocks. Such a part gets one when the
+//! first layer within it begins, and holds it as long as layers follow whose names are below its own.
 
 use crate::module::{Module, Slot};
 use retrograd_tensor::{Tensor, eager, no_grad, profile, profiled_flops};
@@ -17,22 +20,22 @@ thread_local! {
     static TRACE: RefCell<Trace> = RefCell::new(Trace::default());
 }
 
-/// A row of a [`Summary`]: one call of one layer.
+/// A row of a [`Summary`]: one call of one layer, or a part of the model that is none, such as a struct of one's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The layer's path in the model; empty for a layer without parameters and buffers, which has none.
     pub name: String,
-    /// The layer's type.
+    /// The layer's type; empty for a part that is no layer.
     pub layer: &'static str,
-    /// How many layers it was called within.
+    /// How many rows it lies within. A layer without a name lies where the one before it does.
     pub depth: usize,
-    /// The shape of its output, of several the first.
+    /// The shape of its output, of several the first; empty for a part, whose `forward` is not seen.
     pub output: Vec<usize>,
     /// The bytes of its outputs.
     pub output_bytes: usize,
     /// How many numbers its parameters hold.
     pub parameters: usize,
-    /// Floating-point operations of the call, those of layers within included.
+    /// Floating-point operations of the call, those of layers within included; of a part, those of its layers alone.
     pub flops: u64,
 }
 
@@ -77,11 +80,11 @@ pub(crate) fn of<M: Module, R>(model: &M, run: impl FnOnce(&M) -> R) -> Summary 
             TRACE.set(self.1.take().unwrap_or_default());
         }
     }
-    let names = Trace { names: names(model), ..Trace::default() };
+    let trace = Trace::of(model);
     // What a pass changes: running statistics, random streams.
     let buffers = model.named_buffers();
     let before: Vec<Tensor> = buffers.iter().map(|(_, buffer)| buffer.value()).collect();
-    let restore = Restore(ON.replace(true), Some(TRACE.replace(names)));
+    let restore = Restore(ON.replace(true), Some(TRACE.replace(trace)));
     let (flops, _) = profile(|| {
         // At once, so that each operation falls to the layer that asked for it.
         drop(no_grad(|| eager(|| run(model))));
@@ -108,10 +111,67 @@ pub(crate) fn of<M: Module, R>(model: &M, run: impl FnOnce(&M) -> R) -> Summary 
 #[derive(Default)]
 struct Trace {
     rows: Vec<Row>,
-    /// How many calls are open.
-    depth: usize,
+    /// The model, and the calls that are open.
+    open: Vec<Frame>,
     /// The names of the slots of the model, by their places.
     names: HashMap<usize, String>,
+    /// How many numbers each of its parameters holds.
+    sizes: Vec<(String, usize)>,
+}
+
+/// What layers are called within.
+#[derive(Default)]
+struct Frame {
+    /// Its path in the model.
+    path: String,
+    /// The parts within it that the last layer lay in, from the outside, each with its row.
+    parts: Vec<(String, usize)>,
+}
+
+impl Trace {
+    fn of(model: &dyn Module) -> Self {
+        let mut trace = Self { open: vec![Frame::default()], ..Self::default() };
+        model.visit("", &mut |name, slot| {
+            trace.names.insert(place(&slot), name.to_owned());
+            if let Slot::Param(param) = slot {
+                trace.sizes.push((name.to_owned(), param.numel()));
+            }
+        });
+        trace
+    }
+
+    /// How many rows are open.
+    fn depth(&self) -> usize {
+        self.open.iter().map(|frame| 1 + frame.parts.len()).sum::<usize>().saturating_sub(1)
+    }
+
+    /// Closes the parts that the layer at `path` does not lie in, and opens those that it does.
+    fn enter_parts(&mut self, path: &str) {
+        let Some(frame) = self.open.last_mut() else { return };
+        frame.parts.retain(|(part, _)| below(path, part).is_some_and(|rest| !rest.is_empty()));
+        let rest = below(path, &frame.path).unwrap_or_default();
+        let start = path.len() - rest.len();
+        let ends = rest.match_indices('.').map(|(dot, _)| start + dot);
+        for part in ends.map(|end| &path[..end]).skip(frame.parts.len()).collect::<Vec<_>>() {
+            let within = self.sizes.iter().filter(|(name, _)| below(name, part).is_some());
+            let parameters = within.map(|(_, size)| size).sum();
+            let depth = self.depth();
+            self.rows.push(Row { parameters, ..row(part.to_owned(), "", depth) });
+            if let Some(frame) = self.open.last_mut() {
+                frame.parts.push((part.to_owned(), self.rows.len() - 1));
+            }
+        }
+    }
+}
+
+/// What `path` has after `part`, if it lies in it; every path lies in the model's, which is empty.
+fn below<'a>(path: &'a str, part: &str) -> Option<&'a str> {
+    let rest = path.strip_prefix(part)?;
+    if part.is_empty() || rest.is_empty() { Some(rest) } else { rest.strip_prefix('.') }
+}
+
+fn row(name: String, layer: &'static str, depth: usize) -> Row {
+    Row { name, layer, depth, output: Vec::new(), output_bytes: 0, parameters: 0, flops: 0 }
 }
 
 fn place(slot: &Slot<'_>) -> usize {
@@ -119,12 +179,6 @@ fn place(slot: &Slot<'_>) -> usize {
         Slot::Param(param) => std::ptr::from_ref(param).addr(),
         Slot::Buffer(buffer) => std::ptr::from_ref(buffer).addr(),
     }
-}
-
-fn names(model: &dyn Module) -> HashMap<usize, String> {
-    let mut names = HashMap::new();
-    model.visit("", &mut |name, slot| drop(names.insert(place(&slot), name.to_owned())));
-    names
 }
 
 /// A call of a layer that is under way.
@@ -154,16 +208,12 @@ fn begin(layer: &'static str, module: &dyn Module) -> Call {
             let start = whole.and_then(|whole| whole.strip_suffix(own));
             path = path.take().or(start.map(|start| start.trim_end_matches('.').to_owned()));
         });
-        trace.rows.push(Row {
-            name: path.unwrap_or_default(),
-            layer,
-            depth: trace.depth,
-            output: Vec::new(),
-            output_bytes: 0,
-            parameters,
-            flops: 0,
-        });
-        trace.depth += 1;
+        if let Some(path) = &path {
+            trace.enter_parts(path);
+        }
+        let (path, depth) = (path.unwrap_or_default(), trace.depth());
+        trace.rows.push(Row { parameters, ..row(path.clone(), layer, depth) });
+        trace.open.push(Frame { path, parts: Vec::new() });
         Call { row: Some(trace.rows.len() - 1), flops }
     })
 }
@@ -184,6 +234,9 @@ impl Call {
                     });
                     row.flops = flops;
                 }
+                // The frame before the one that this call opened.
+                let parts = trace.open.iter().rev().nth(1).map_or(&[][..], |frame| &frame.parts);
+                parts.iter().for_each(|&(_, part)| trace.rows[part].flops += flops);
             });
         }
         results
@@ -193,7 +246,7 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if self.row.is_some() {
-            TRACE.with_borrow_mut(|trace| trace.depth = trace.depth.saturating_sub(1));
+            TRACE.with_borrow_mut(|trace| drop(trace.open.pop()));
         }
     }
 }
@@ -236,15 +289,19 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let title = |row: &Row| {
             let indent = "  ".repeat(row.depth);
-            let name = if row.name.is_empty() { String::new() } else { format!("{} ", row.name) };
-            format!("{indent}{name}({})", row.layer)
+            let layer = if row.layer.is_empty() { String::new() } else { format!("({})", row.layer) };
+            let space = if row.name.is_empty() || layer.is_empty() { "" } else { " " };
+            format!("{indent}{}{space}{layer}", row.name)
+        };
+        let shape = |row: &Row| {
+            if row.layer.is_empty() { String::new() } else { format!("{:?}", row.output) }
         };
         let head = ["layer", "output", "parameters", "FLOPs", "memory"].map(str::to_owned);
         let mut table = vec![head];
         for row in &self.rows {
             let numbers = [row.parameters as u64, row.flops].map(grouped);
             let [parameters, flops] = numbers;
-            table.push([title(row), format!("{:?}", row.output), parameters, flops, size(row.output_bytes)]);
+            table.push([title(row), shape(row), parameters, flops, size(row.output_bytes)]);
         }
         let widths = [0, 1, 2, 3, 4].map(|column| {
             table.iter().map(|cells: &[String; 5]| cells[column].chars().count()).max().unwrap_or(0)

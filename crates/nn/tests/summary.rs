@@ -4,8 +4,8 @@ extern crate retrograd_nn as retrograd;
 
 use retrograd_nn::summary::Row;
 use retrograd_nn::{
-    BatchNorm1d, Conv2d, Dropout, Embedding, LayerNorm, Linear, Lstm, Masks, Module, MultiheadAttention,
-    Relu, Sequential, Summary,
+    BatchNorm1d, Conv2d, Dropout, Embedding, Forward, LayerNorm, Linear, Lstm, Masks, Module,
+    MultiheadAttention, Relu, Sequential, Summary,
 };
 use retrograd_tensor::{I64, Rng, Tensor, attempt, eager, profile};
 
@@ -63,6 +63,67 @@ fn rows_name_layers_and_hold_what_they_take() {
     assert_eq!(summary.flops, flops[0] + flops[1] + flops[5] + 35 * tanh);
     assert_eq!((summary.parameters, summary.trainable), (312, 302));
     assert_eq!(summary.output_bytes(), 4 * (7 * 48 * 3 + 35 + 14));
+}
+
+#[derive(Module)]
+struct Block {
+    fc1: Linear,
+    act: Relu,
+    fc2: Linear,
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        x + self.fc2.forward(&Forward::forward(&self.act, &self.fc1.forward(x)))
+    }
+}
+
+#[derive(Module)]
+struct Tower {
+    stem: Linear,
+    blocks: Vec<Block>,
+    neck: Block,
+    head: Linear,
+}
+
+#[test]
+fn layers_of_a_struct_of_one_s_own_lie_within_it() {
+    let rng = &mut Rng::new(0);
+    let mut block = || Block { fc1: Linear::new(4, 6, rng), act: Relu, fc2: Linear::new(6, 4, rng) };
+    let (blocks, neck) = (vec![block(), block()], block());
+    let tower = Tower { stem: Linear::new(3, 4, rng), blocks, neck, head: Linear::new(4, 2, rng) };
+    let x = Tensor::ones([5, 3]);
+    let summary = tower.summary(|tower| {
+        let mut x = tower.stem.forward(&x);
+        for block in &tower.blocks {
+            x = block.forward(&x);
+        }
+        tower.head.forward(&tower.neck.forward(&x))
+    });
+    let rows: Vec<_> =
+        summary.rows.iter().map(|row| (&*row.name, row.layer, row.depth, row.parameters)).collect();
+    let inner = |a: &'static str, b: &'static str, depth| {
+        [(a, "Linear", depth, 30), ("", "Relu", depth, 0), (b, "Linear", depth, 28)]
+    };
+    let mut want = vec![("stem", "Linear", 0, 16), ("blocks", "", 0, 116), ("blocks.0", "", 1, 58)];
+    want.extend(inner("blocks.0.fc1", "blocks.0.fc2", 2));
+    want.push(("blocks.1", "", 1, 58));
+    want.extend(inner("blocks.1.fc1", "blocks.1.fc2", 2));
+    want.push(("neck", "", 0, 58));
+    want.extend(inner("neck.fc1", "neck.fc2", 1));
+    want.push(("head", "Linear", 0, 10));
+    assert_eq!(rows, want);
+    let flops: Vec<u64> = summary.rows.iter().map(|row| row.flops).collect();
+    assert_eq!(flops[2], flops[3] + flops[4] + flops[5]);
+    assert_eq!((flops[1], flops[6], flops[10]), (2 * flops[2], flops[2], flops[2]));
+    // Outputs are counted once; the sums of the blocks are those of no layer.
+    assert_eq!(summary.output_bytes(), 4 * 5 * (4 + 3 * (6 + 6 + 4) + 2));
+    assert_eq!(summary.flops, flops[0] + 3 * flops[2] + flops[14] + 3 * 20);
+    let text = summary.to_string();
+    assert!(
+        text.contains("\n  blocks.0  ") && text.contains("\n    blocks.0.fc1 (Linear)  [5, 6]"),
+        "{text}"
+    );
 }
 
 /// The only row of a layer on its own.
