@@ -283,7 +283,8 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     }
     let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
     let kernel = op.kernel(&specs, &out);
-    let flops = if profile::on() && matches!(kernel, Kernel::Call(_)) { op.flops(&specs, &out) } else { 0 };
+    let counted = matches!(&kernel, Kernel::Call(call) if profile::on() || call.waits());
+    let flops = if counted { op.flops(&specs, &out) } else { 0 };
     let fuses = kernel.fuses();
     let values = run(kernel, flops, &x, out);
     let edges: Edges = x.iter().map(|t| t.edge.clone()).collect();
@@ -397,6 +398,16 @@ fn run_call(call: Call, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held;
     let buffers = crate::plan::call(&call, (profile::tag(), flops), &x, &out);
     let value = |(s, b): (Spec, Buffer)| Value::ready(s.dtype, s.shape, View::dense(Arc::new(b)));
     out.into_iter().zip(buffers).map(value).collect()
+}
+
+/// Two results whose calls, if they may wait and are small, run beside each other.
+#[track_caller]
+pub(crate) fn beside(f: impl FnOnce() -> (Tensor, Tensor)) -> (Tensor, Tensor) {
+    let (a, b) = mode::waiting(f);
+    if !mode::is_waiting() {
+        crate::plan::force(&[&a.value, &b.value]);
+    }
+    (a, b)
 }
 
 /// A reduction, as one pending value per group of adjacent reduced axes, last group first. Which trees these are

@@ -48,7 +48,7 @@ impl Call {
     /// Whether to leave this call until its result is read. Recorded gradients keep its operands anyway, and of those
     /// that are only differentiated again the elements are never read.
     pub(crate) fn waits(&self) -> bool {
-        self.waits && mode::is_recording_gradient() && !mode::is_eager()
+        self.waits && mode::is_waiting() && !mode::is_eager()
     }
 }
 impl fmt::Debug for Call {

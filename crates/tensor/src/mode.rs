@@ -4,7 +4,7 @@ use std::cell::Cell;
 thread_local! {
     static RECORDING: Cell<bool> = const { Cell::new(true) };
     static EAGER: Cell<bool> = const { Cell::new(false) };
-    static RECORDING_GRADIENT: Cell<bool> = const { Cell::new(false) };
+    static WAITING: Cell<bool> = const { Cell::new(false) };
 }
 
 struct Restore(&'static std::thread::LocalKey<Cell<bool>>, bool);
@@ -32,28 +32,32 @@ pub(crate) fn is_eager() -> bool {
 pub(crate) struct Modes {
     recording: bool,
     eager: bool,
-    recording_gradient: bool,
+    waiting: bool,
 }
 /// The switches of this thread.
 pub(crate) fn current() -> Modes {
-    Modes { recording: recording(), eager: is_eager(), recording_gradient: is_recording_gradient() }
+    Modes { recording: recording(), eager: is_eager(), waiting: is_waiting() }
 }
 impl Modes {
     /// Runs `f` with these switches.
     pub(crate) fn within<R>(self, f: impl FnOnce() -> R) -> R {
         scoped(&RECORDING, self.recording, || {
-            scoped(&EAGER, self.eager, || scoped(&RECORDING_GRADIENT, self.recording_gradient, f))
+            scoped(&EAGER, self.eager, || scoped(&WAITING, self.waiting, f))
         })
     }
 }
 
-/// Whether what runs on this thread is a gradient that can be differentiated again.
-pub(crate) fn is_recording_gradient() -> bool {
-    RECORDING_GRADIENT.get()
+/// Whether calls that may wait do so.
+pub(crate) fn is_waiting() -> bool {
+    WAITING.get()
+}
+/// Runs `f`, in which calls that may wait do so until they are read.
+pub(crate) fn waiting<R>(f: impl FnOnce() -> R) -> R {
+    scoped(&WAITING, true, f)
 }
 /// Runs `f`, a walk over records that is itself recorded: products in it wait until they are read.
 pub fn recording_gradient<R>(f: impl FnOnce() -> R) -> R {
-    scoped(&RECORDING_GRADIENT, true, || enable_grad(f))
+    waiting(|| enable_grad(f))
 }
 
 /// Runs `f` without recording: what it makes of tracked tensors is not tracked.

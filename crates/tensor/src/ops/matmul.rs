@@ -108,15 +108,15 @@ impl Op for Product {
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         let parts = self.parts(cx.shape(0), cx.shape(1)).expect("accepted when it was recorded");
         let g = g.reshaped(&parts.out);
-        let da = cx.needs(0).then(|| {
+        let da = || {
             let b = cx.input(1).reshaped(&parts.b);
             let da = match self.left {
                 false => self.of(false, !self.right, &g, &b),
                 true => self.of(self.right, true, &b, &g),
             };
             da.sum_to(&parts.a).reshaped(cx.shape(0))
-        });
-        let db = cx.needs(1).then(|| {
+        };
+        let db = || {
             let (mut a, mut g) = (cx.input(0).reshaped(&parts.a), g.clone());
             let batch: usize = parts.b[..parts.b.rank() - 2].iter().product();
             if batch == 1 && !self.left {
@@ -128,8 +128,12 @@ impl Op for Product {
                 true => self.of(true, self.left, &g, &a),
             };
             if batch == 1 && !self.left { db } else { db.sum_to(&parts.b) }.reshaped(cx.shape(1))
-        });
-        smallvec![da.into(), db.into()]
+        };
+        if !(cx.needs(0) && cx.needs(1)) {
+            return smallvec![cx.needs(0).then(da).into(), cx.needs(1).then(db).into()];
+        }
+        let (da, db) = apply::beside(|| (da(), db()));
+        smallvec![Some(da).into(), Some(db).into()]
     }
     fn batch(&self, x: &[Spec], lead: &[usize], varying: u64) -> Batch {
         let this = Product { ranks: None, ..self.clone() };

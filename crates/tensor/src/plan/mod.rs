@@ -12,6 +12,7 @@ pub(crate) use bind::{Binding, Out};
 use crate::backend::backend;
 use crate::buffer::Buffer;
 use crate::call::{self, Call, ViewMut};
+use crate::cpu::pool;
 use crate::dry;
 use crate::dtype::DType;
 use crate::fuse;
@@ -33,14 +34,30 @@ pub(crate) fn force(roots: &[&Held]) {
     if dry::planning() {
         dry::settle(roots.iter().copied());
     }
-    for v in roots.iter().filter(|v| v.is_waiting()) {
-        run_waiting(v);
+    let waiting: SmallVec<[&Held; 4]> = roots.iter().copied().filter(|v| v.is_waiting()).collect();
+    if !waiting.is_empty() {
+        run_calls(&waiting);
     }
     if roots.iter().any(|v| v.after && v.is_pending()) {
         force_in_stages(roots);
     } else {
         force_together(roots);
     }
+}
+/// The floating-point operations up to which a call gains more from running beside another one than from being shared.
+const SMALL: u64 = 1 << 24;
+
+/// Runs the calls that values were left for: several small ones beside each other, each on one thread.
+#[track_caller]
+fn run_calls(values: &[&Held]) {
+    let small = |v: &&Held| v.cell.lock().is_none_or(|guard| flops(guard.recipe()) <= SMALL);
+    if values.len() == 1 || dry::counting() || profile::on() || !values.iter().all(small) {
+        return values.iter().for_each(|v| run_waiting(v));
+    }
+    pool::parallel(values.len(), &|i| pool::with_threads(1, || run_waiting(values[i])));
+}
+fn flops(recipe: &Pending) -> u64 {
+    if let Kind::Call(waiting) = &recipe.kind { waiting.flops } else { 0 }
 }
 /// Runs the call that a value was left for.
 #[track_caller]
