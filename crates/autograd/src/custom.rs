@@ -147,7 +147,7 @@ pub fn with_vjp(
 /// ```
 ///
 /// # Panics
-/// As [`with_vjp`]; operands and residuals are counted together.
+/// As [`with_vjp`].
 #[track_caller]
 pub fn with_vjp_residuals(
     xs: &[&Tensor],
@@ -172,7 +172,6 @@ fn ruled(
     if !hidden::recording() || !xs.iter().any(hidden::is_tracked) {
         return y;
     }
-    hidden::few(name, xs.len() + residuals.len()).or_raise();
     let residuals = residuals.iter().map(|r| levels::vary(&r.detach(), &levels, &sizes));
     let operands: Vec<Tensor> = xs.iter().cloned().chain(residuals).collect();
     let edges: Vec<Option<Edge>> = operands.iter().map(|x| hidden::edge(x).cloned()).collect();
@@ -186,7 +185,7 @@ fn ruled(
         let none = residuals.iter().map(|_| None);
         parts.iter().map(|part| Some(levels::show(part, &levels, &sizes))).chain(none).collect()
     };
-    let op = Custom { name, saves: Saves { inputs: u64::MAX, outputs: 1 }, rule: Box::new(rule) };
+    let op = Custom { name, saves: Saves::ALL.and_output(), rule: Box::new(rule) };
     hidden::ruled(&y.detach(), Box::new(op), &edges, &plain, at)
 }
 

@@ -117,6 +117,12 @@ pub struct Saves {
 impl Saves {
     /// The rule reads shapes only.
     pub const NOTHING: Saves = Saves { inputs: 0, outputs: 0 };
+    /// The rule reads all operands, and whatever else was given with them.
+    pub const ALL: Saves = Saves { inputs: u64::MAX, outputs: 0 };
+    /// Whether operand `i` is kept.
+    pub(crate) fn keeps(self, i: usize) -> bool {
+        if i < 64 { self.inputs >> i & 1 == 1 } else { self == Saves { outputs: self.outputs, ..Saves::ALL } }
+    }
     /// The rule reads these operands.
     pub fn inputs(positions: impl IntoIterator<Item = usize>) -> Saves {
         Saves { inputs: positions.into_iter().fold(0, |m, i| m | 1 << i), outputs: 0 }

@@ -316,11 +316,7 @@ pub(crate) fn op(
     let saves = op.saves(tracked(&edges));
     let spec = outputs.first().map(|v| Spec { shape: v.shape.clone(), dtype: v.dtype });
     let name = op.name();
-    let inputs = inputs
-        .iter()
-        .enumerate()
-        .map(|(i, t)| (saves.inputs >> i & 1 == 1).then(|| t.value.save()))
-        .collect();
+    let inputs = inputs.iter().enumerate().map(|(i, t)| saves.keeps(i).then(|| t.value.save())).collect();
     let outputs =
         outputs.iter().enumerate().map(|(i, v)| (saves.outputs >> i & 1 == 1).then(|| v.save())).collect();
     let rule = Some(Rule::Op(Box::new(OpRule { op, inputs, outputs, specs, fuses })));

@@ -55,21 +55,18 @@ fn before(first: &Tensor, states: &Tensor) -> Tensor {
     cat(&[first.unsqueeze(0), states.narrow(0, 0, states.size(0) - 1)], 0)
 }
 
-/// Parts of a batch, at most: a rule keeps something of each.
-const MOST_PARTS: usize = 32;
-
 /// What `f` gives for the rows of a batch, which go through all steps on their own: the parts of as many threads as there
 /// are, which need not wait for each other at every step. No bit depends on how many these are.
 fn by_rows<R: Send>(batch: usize, f: impl Fn(Range<usize>) -> R + Sync) -> Vec<R> {
-    let rows = batch.div_ceil(num_threads().min(MOST_PARTS)).max(1);
-    par_map((0..batch).step_by(rows), |start| f(start..batch.min(start + rows)))
+    let rows = batch.div_ceil(num_threads()).max(1);
+    par_map((0..batch.max(1)).step_by(rows), |start| f(start..batch.min(start + rows)))
 }
 
-/// Each tensor `[steps, rows, ..]` of a part of the batch, with the rows that it has.
-fn with_rows(parts: &[Tensor]) -> impl Iterator<Item = (Range<usize>, &Tensor)> {
+/// What each part of the batch has for its steps, in turn, with the rows that it is of.
+fn with_rows(kept: &[Tensor], steps: usize) -> impl Iterator<Item = (Range<usize>, &[Tensor])> {
     let mut first = 0;
-    parts.iter().map(move |part| {
-        let rows = first..first + part.size(1);
+    kept.chunks(steps).map(move |part| {
+        let rows = first..first + part[0].size(0);
         first = rows.end;
         (rows, part)
     })

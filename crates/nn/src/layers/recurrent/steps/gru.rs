@@ -40,10 +40,10 @@ fn run(by: Products, x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
             kept.push(hw);
         }
         force_all(&states.iter().collect::<Vec<_>>());
-        (states, stack(&kept, 0))
+        (states, kept)
     });
     let states = joined(parts.iter().map(|part| &part.0[..]));
-    (states, parts.into_iter().map(|part| part.1).collect())
+    (states, parts.into_iter().flat_map(|part| part.1).collect())
 }
 
 /// What a part of the batch gives on the way back: cotangents of the state's part, of what n has of the input's, and
@@ -55,10 +55,11 @@ fn pull(by: Products, x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> 
     let (n, before) = (h.size(-1), before(h, y));
     // A rule that is differentiated itself needs parts that are functions of its operands.
     let again = x.iter().chain([y]).any(Tensor::is_tracked);
-    let kept = if again { vec![by.linear(&before, &w, x.get(3))] } else { kept.to_vec() };
-    let back = |(rows, hw): (Range<usize>, &Tensor)| {
+    let kept = if again { by.linear(&before, &w, x.get(3)).unbind(0) } else { kept.to_vec() };
+    let back = |(rows, hw): (Range<usize>, &[Tensor])| {
+        let hw = stack(hw, 0);
         let [xw, before, g] = [xw, &before, g].map(|t| t.narrow(1, rows.start, rows.len()));
-        let parts = [&xw, hw].into_iter().flat_map(|t| [0, 1, 2].map(|k| part(t, k, n).into()));
+        let parts = [&xw, &hw].into_iter().flat_map(|t| [0, 1, 2].map(|k| part(t, k, n).into()));
         // What the cotangent of a state is multiplied by: for r, z, n, for the state's part of n, and for the state.
         let factors = map_n_out(parts.chain([(&before).into()]), |s| {
             let (r, z) = ((s[0] + s[3]).sigmoid(), (s[1] + s[4]).sigmoid());
@@ -83,7 +84,7 @@ fn pull(by: Products, x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> 
         force_all(&of_n.iter().chain([&carry]).collect::<Vec<_>>());
         (of_states, of_n, carry)
     };
-    let parts: Vec<Backward> = par_map(with_rows(&kept), back);
+    let parts: Vec<Backward> = par_map(with_rows(&kept, xw.size(0)), back);
     let of_states = joined(parts.iter().map(|part| &part.0[..]));
     let of_n = joined(parts.iter().map(|part| &part.1[..]));
     let of_input = cat(&[&of_states.narrow(-1, 0, 2 * n), &of_n], -1);

@@ -3,7 +3,7 @@
 
 use super::{Products, before, by_rows, joined, part, steps_of, with_rows};
 use retrograd_autograd::{Differentiate, with_vjp_residuals};
-use retrograd_tensor::{Scalar, Tensor, cat, force_all, map_n, map_n_out, par_map, stack};
+use retrograd_tensor::{Scalar, Tensor, cat, force_all, map_n, map_n_out, par_map};
 use std::ops::Range;
 
 /// The next state and cell, given the input's and the state's part, each with the rows of i, f, g and o, and the cell.
@@ -54,10 +54,10 @@ fn run(by: Products, x: &[Tensor]) -> (Tensor, Vec<Tensor>) {
             states.push(cat(&[&h, &c], -1));
             kept.push(sums);
         }
-        (states, stack(&kept, 0))
+        (states, kept)
     });
     let states = joined(parts.iter().map(|part| &part.0[..]));
-    (states, parts.into_iter().map(|part| part.1).collect())
+    (states, parts.into_iter().flat_map(|part| part.1).collect())
 }
 
 /// What a part of the batch gives on the way back.
@@ -84,9 +84,8 @@ fn pull(by: Products, x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> 
     let before_states = before(h, &states);
     // A rule that is differentiated itself needs gates that are functions of its operands.
     let again = x.iter().chain([y]).any(Tensor::is_tracked);
-    let kept = if again { vec![xw + by.matmul(&before_states, &w.t())] } else { kept.to_vec() };
-    let back = |(rows, sums): (Range<usize>, &Tensor)| {
-        let sums = sums.unbind(0);
+    let sums = if again { (xw + by.matmul(&before_states, &w.t())).unbind(0) } else { kept.to_vec() };
+    let back = |(rows, sums): (Range<usize>, &[Tensor])| {
         let cells = [c.narrow(0, rows.start, rows.len())].into_iter().chain(steps_of(&cells, &rows));
         let cells: Vec<Tensor> = cells.collect();
         let (of_states, of_cells) = (steps_of(&of_states, &rows), steps_of(&of_cells, &rows));
@@ -119,7 +118,7 @@ fn pull(by: Products, x: &[Tensor], y: &Tensor, kept: &[Tensor], g: &Tensor) -> 
         }
         Backward { of_first: vec![carry, carry_cell], ..found }
     };
-    let parts = par_map(with_rows(&kept), back);
+    let parts = par_map(with_rows(&sums, steps), back);
     let of_sums = joined(parts.iter().map(|part| &part.of_sums[..]));
     let of_weight = by.weight_gradient(&of_sums, &before_states);
     let of_projection = projection.as_ref().map(|_| {
