@@ -8,7 +8,7 @@ use super::series::{Series, Style};
 /// The most names that lie inside the plot.
 const INSIDE: usize = 7;
 /// The share of what is drawn that a legend may hide.
-const HIDDEN: f64 = 0.01;
+const HIDDEN: f64 = 0.005;
 
 /// Each name once, with its first series.
 pub(super) struct Legend<'a> {
@@ -49,7 +49,7 @@ impl<'a> Legend<'a> {
         [across.to + 6.0, up.to.min(up.from)]
     }
 
-    /// The place along the sides of the plot where the legend hides the least, and whether it hides too much even
+    /// The place in the plot where the legend hides the least, and whether it hides too much even
     /// there.
     pub(super) fn inside(&self, [across, up]: [&Axis; 2], covered: &[[f64; 2]]) -> ([f64; 2], bool) {
         let (width, height) = (self.width(), self.height());
@@ -59,8 +59,10 @@ impl<'a> Legend<'a> {
             let under = |[px, py]: &&[f64; 2]| (*x..x + width).contains(px) && (*y..y + height).contains(py);
             covered.iter().filter(under).count()
         };
-        let middle = f64::midpoint(top, bottom);
-        let places = [top, bottom, middle].into_iter().flat_map(|y| [[right, y], [left, y]]);
+        // Corners first, then along the sides, then anywhere: of equal places the first is taken.
+        let steps = |from: f64, to: f64| [0.0, 1.0, 0.5, 0.25, 0.75].map(|share| from + share * (to - from));
+        let rows = steps(top, bottom);
+        let places = steps(right, left).into_iter().flat_map(|x| rows.map(|y| [x, y]));
         let place = places.min_by_key(hidden).unwrap_or([right, top]);
         (place, hidden(&place) as f64 > HIDDEN * covered.len() as f64)
     }
