@@ -74,6 +74,9 @@ impl Axis {
         let step = step((self.high - self.low) / 5.0, self.log);
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step).floor() as i64;
+        if self.log && step == 1.0 && last - first < 2 {
+            return self.ticks_between_powers();
+        }
         let decimals = (-step.log10().floor()).max(0.0) as usize;
         let tick = |i: i64| {
             let value = i as f64 * step;
@@ -81,6 +84,14 @@ impl Axis {
             (self.at(value), text)
         };
         (first..=last).map(tick).collect()
+    }
+
+    /// 1, 2 and 5 times powers of ten, for logarithmic axes with a power or two on them.
+    fn ticks_between_powers(&self) -> Vec<(f64, String)> {
+        let powers = self.low.floor() as i64..=self.high.floor() as i64;
+        let all = powers.flat_map(|i| [1.0f64, 2.0, 5.0].map(|factor| i as f64 + factor.log10()));
+        let inside = all.filter(|value| (self.low..=self.high).contains(value));
+        inside.map(|value| (self.at(value), power(value))).collect()
     }
 }
 
@@ -128,6 +139,8 @@ mod tests {
         assert!(axis.ticks().iter().all(|(at, _)| (0.0..=100.0).contains(at)));
         let axis = Axis::over([0.001, 10.0].into_iter(), true).on(0.0, 100.0);
         assert_eq!(texts(&axis), ["0.001", "0.01", "0.1", "1", "10"]);
+        let axis = Axis::over([4.0, 32.0].into_iter(), true).on(0.0, 100.0);
+        assert_eq!(texts(&axis), ["5", "10", "20"]);
     }
 
     #[test]
