@@ -139,8 +139,8 @@ mod tests {
         assert!(axis.ticks().iter().all(|(at, _)| (0.0..=100.0).contains(at)));
         let axis = Axis::over([0.001, 10.0].into_iter(), true).on(0.0, 100.0);
         assert_eq!(texts(&axis), ["0.001", "0.01", "0.1", "1", "10"]);
-        let axis = Axis::over([4.0, 32.0].into_iter(), true).on(0.0, 100.0);
-        assert_eq!(texts(&axis), ["5", "10", "20"]);
+        let axis = Axis::over([1.0, 64.0].into_iter(), true).on(0.0, 100.0);
+        assert_eq!(texts(&axis), ["1", "2", "5", "10", "20", "50"]);
     }
 
     #[test]
