@@ -1,3 +1,5 @@
+//! What charts draw and refuse.
+
 use super::{Chart, to_svg};
 use retrograd_tensor::{Tensor, attempt};
 
