@@ -50,3 +50,9 @@ mod check_basis_vs_learned;
 mod skip_connections;
 
 mod check_skip_connections;
+
+#[path = "../../examples/reaction_time.rs"]
+#[expect(dead_code, reason = "the program's main")]
+mod reaction_time;
+
+mod check_reaction_time;
