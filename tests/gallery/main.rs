@@ -56,3 +56,9 @@ mod check_skip_connections;
 mod reaction_time;
 
 mod check_reaction_time;
+
+#[path = "../../examples/without_backprop.rs"]
+#[expect(dead_code, reason = "the program's main")]
+mod without_backprop;
+
+mod check_without_backprop;
