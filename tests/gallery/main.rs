@@ -62,3 +62,9 @@ mod check_reaction_time;
 mod without_backprop;
 
 mod check_without_backprop;
+
+#[path = "../../examples/sparse_wiring.rs"]
+#[expect(dead_code, reason = "the program's main")]
+mod sparse_wiring;
+
+mod check_sparse_wiring;
