@@ -68,3 +68,9 @@ mod check_without_backprop;
 mod sparse_wiring;
 
 mod check_sparse_wiring;
+
+#[path = "../../examples/lateral_connections.rs"]
+#[expect(dead_code, reason = "the program's main")]
+mod lateral_connections;
+
+mod check_lateral_connections;
