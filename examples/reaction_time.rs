@@ -112,8 +112,10 @@ fn extremes(test: &TensorDataset, passed: &Tensor) -> Chart {
     Chart::tiles("read after how many blocks", &images, 6).grey().captions(captions)
 }
 
-/// For each figure and epoch: the epoch, mean and standard deviation over seeds.
-pub(crate) fn run(options: &Options) -> Result<[Vec<(f64, f64, f64)>; 4], Error> {
+/// Of a figure for each epoch: the epoch, mean and standard deviation over seeds.
+type Curve = Vec<(f64, f64, f64)>;
+
+pub(crate) fn run(options: &Options) -> Result<[Curve; 4], Error> {
     let digits = data::digits(DIGITS)?;
     let runs = par_map(0..options.seeds, |seed| train(&digits, options, seed));
     let runs = runs.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -122,12 +124,12 @@ pub(crate) fn run(options: &Options) -> Result<[Vec<(f64, f64, f64)>; 4], Error>
             let seeds = Tensor::from(runs.iter().map(|(epochs, _)| epochs[epoch][of]).collect::<Vec<_>>());
             (epoch as f64 + 1.0, seeds.mean(()).item(), seeds.std((), usize::from(runs.len() > 1)).item())
         };
-        (0..options.epochs).map(over).collect::<Vec<_>>()
+        (0..options.epochs).map(over).collect::<Curve>()
     });
     println!("epoch   blocks used    accuracy, leaving early   of the last exit   of the plain network");
-    for epoch in 0..options.epochs {
-        let [blocks, early, last, plain] = [0, 1, 2, 3].map(|of: usize| figures[of][epoch]);
-        print!("{:>5}   {:.2} ± {:.2}    {:.3} ± {:.3}", epoch + 1, blocks.1, blocks.2, early.1, early.2);
+    for (i, blocks) in figures[0].iter().enumerate() {
+        let [early, last, plain] = [1, 2, 3].map(|of: usize| figures[of][i]);
+        print!("{:>5}   {:.2} ± {:.2}    {:.3} ± {:.3}", blocks.0, blocks.1, blocks.2, early.1, early.2);
         println!("             {:.3}              {:.3} ± {:.3}", last.1, plain.1, plain.2);
     }
     let [blocks, early, _, plain] = figures.clone();
