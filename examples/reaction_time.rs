@@ -135,9 +135,8 @@ pub(crate) fn run(options: &Options) -> Result<[Curve; 4], Error> {
     let [blocks, early, _, plain] = figures.clone();
     let steps = Chart::new("time to answer", "epoch", "blocks per digit").band("early exits", blocks);
     let right = Chart::new("test digits read right", "epoch", "share").band("early exits", early);
-    let always = [1.0, options.epochs as f64].map(|epoch| (epoch, BLOCKS as f64));
     let charts = [
-        steps.dashed("plain network", always),
+        steps.dashed("plain network", [1.0, options.epochs as f64].map(|epoch| (epoch, BLOCKS as f64))),
         right.dashed_band("plain network", plain),
         extremes(&digits.test, &runs[0].1),
     ];
