@@ -23,7 +23,7 @@ const CONTEXT: usize = 128;
 #[derive(Parser)]
 struct Options {
     /// Steps of training.
-    #[arg(long, default_value_t = 2400)]
+    #[arg(long, default_value_t = 2200)]
     steps: u64,
     /// Windows in a batch.
     #[arg(short, long, default_value_t = 8)]
