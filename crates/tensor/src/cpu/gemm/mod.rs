@@ -198,7 +198,8 @@ pub(crate) fn product<T: Product>(
 }
 
 /// Whether `gemm` may have a tile and is the faster: far from what it treats by other paths (fewer than 2 rows or
-/// columns, `k <= 2`, at most 256 elements), with rows and columns enough to fill its register tiles.
+/// columns, `k <= 2`, at most 256 elements), with rows and columns enough to fill its register tiles, and more work
+/// than its copies of the operands cost.
 fn takes(rows: usize, k: usize, cols: usize) -> bool {
     rows >= 16 && cols >= 16 && k > 2 && rows * cols * k > 1 << 18
 }
