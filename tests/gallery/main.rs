@@ -74,3 +74,15 @@ mod check_sparse_wiring;
 mod lateral_connections;
 
 mod check_lateral_connections;
+
+#[path = "../../examples/implicit_regularization.rs"]
+#[expect(dead_code, reason = "the program's main")]
+mod implicit_regularization;
+
+mod check_implicit_regularization;
+
+#[path = "../../examples/edge_detectors.rs"]
+#[expect(dead_code, reason = "the program's main")]
+mod edge_detectors;
+
+mod check_edge_detectors;
