@@ -86,3 +86,9 @@ mod check_implicit_regularization;
 mod edge_detectors;
 
 mod check_edge_detectors;
+
+#[path = "../../examples/self_play.rs"]
+#[expect(dead_code, reason = "the program's main")]
+mod self_play;
+
+mod check_self_play;
