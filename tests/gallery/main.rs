@@ -92,3 +92,9 @@ mod check_edge_detectors;
 mod self_play;
 
 mod check_self_play;
+
+#[path = "../../examples/noisy_teacher.rs"]
+#[expect(dead_code, reason = "the program's main")]
+mod noisy_teacher;
+
+mod check_noisy_teacher;
