@@ -14,7 +14,10 @@ fn width_does_not_hurt_and_a_bad_start_does() {
     assert!(widths[0] < 0.5 && widths[2] < 0.5 && widths[3] < widths[1] + 1.5, "{widths:?}");
     // Gradient descent from both starts, and SGD from the bad one: training and test error 2.8 and 4.7 %, 0.1 and 8.9 %, 0
     // and 2.5 %. After 2,000 steps, over five seeds: 0.8 and 3.0 ± 0.1 %, 0 and 6.6 ± 0.9 %, 0 and 2.3 ± 0.3 %.
-    assert!(starts[6] < starts[0] && starts[7] > starts[1] + 2.0 && starts[9] < starts[7] - 3.0, "{starts:?}");
+    assert!(
+        starts[6] < starts[0] && starts[7] > starts[1] + 2.0 && starts[9] < starts[7] - 3.0,
+        "{starts:?}"
+    );
     // Test error without and with a cut-off; over five seeds 17 ± 2, 75 ± 3 and 23 ± 3 % without, 10 ± 1 % at the peak with.
     assert!(noisy[5] > noisy[1] + 20.0 && noisy[5] > noisy[9] + 20.0 && noisy[7] < 20.0, "{noisy:?}");
 }
