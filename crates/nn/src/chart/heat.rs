@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, range};
 use super::colour::{NONE, sequential};
-use super::pen::{cells, coarse, label, width_of};
+use super::pen::{coarse, label, table, width_of};
 
 /// The width that the colour bar takes with its numbers.
 pub(super) const BAR: f64 = 62.0;
@@ -36,7 +36,7 @@ impl Heat {
         };
         let colours: Vec<[u8; 3]> = self.values.iter().map(colour).collect();
         let area = [across.from, top, across.to - across.from, bottom - top];
-        cells(svg, area, self.columns, &colours);
+        table(svg, area, self.columns, &colours);
         let mut free = f64::NEG_INFINITY;
         for row in 0..self.rows {
             let name = self.names.get(row).map_or_else(|| row.to_string(), String::clone);
@@ -50,7 +50,7 @@ impl Heat {
             let steps = LEVELS as usize;
             let bar: Vec<_> = (0..steps).rev().map(|i| sequential(i as f64 / (steps - 1) as f64)).collect();
             let bar = if low == high { vec![sequential(0.0)] } else { bar };
-            cells(svg, [x, top, 12.0, bottom - top], 1, &bar);
+            table(svg, [x, top, 12.0, bottom - top], 1, &bar);
             let scale = Axis::over(self.values.iter().copied(), log).along(bottom, top);
             for (y, text) in scale.ticks() {
                 label(svg, [x + 16.0, y + 4.0], "start", "10", &text);
@@ -58,8 +58,8 @@ impl Heat {
         }
         if colours.contains(&NONE) {
             let y = bottom + 8.0;
-            cells(svg, [x, y, 12.0, 10.0], 1, &[NONE]);
-            label(svg, [x + 16.0, y + 9.0], "start", "10", if log { "0 or none" } else { "none" });
+            table(svg, [x, y, 12.0, 10.0], 1, &[NONE]);
+            label(svg, [x + 16.0, y + 9.0], "start", "10", if log { "0, ∞" } else { "none" });
         }
     }
 }

@@ -39,29 +39,49 @@ pub(super) fn width_of(text: &str) -> f64 {
     6.4 * text.chars().count() as f64
 }
 
-/// Coloured cells, `columns` in a row, over the box `[x, y, width, height]`. Neighbours of one colour are one stroke, and
-/// all strokes of a colour are one path: a cell takes a few bytes.
-pub(super) fn cells(svg: &mut String, [x, y, width, height]: [f64; 4], columns: usize, colours: &[[u8; 3]]) {
+/// Coloured cells over the box `[x, y, width, height]`, `columns` in a row.
+pub(super) fn table(svg: &mut String, [x, y, width, height]: [f64; 4], columns: usize, colours: &[[u8; 3]]) {
     if columns == 0 || colours.is_empty() {
         return;
     }
-    let rows = colours.len().div_ceil(columns);
-    let mut paths: BTreeMap<[u8; 3], (String, [i64; 2])> = BTreeMap::new();
-    for (row, line) in colours.chunks(columns).enumerate() {
-        let mut column = 0;
-        for run in line.chunk_by(|a, b| a == b) {
-            let (path, [at_x, at_y]) = paths.entry(run[0]).or_insert((String::new(), [0, 0]));
-            let (to_x, to_y) = (column as i64, row as i64);
-            append(path, format_args!("m{} {}h{}", to_x - *at_x, to_y - *at_y, run.len()));
-            column += run.len();
-            (*at_x, *at_y) = (column as i64, to_y);
+    let (wide, high) = (width / columns as f64, height / colours.len().div_ceil(columns) as f64);
+    append(svg, format_args!(r#"<g transform="translate({x:.1} {y:.1}) scale({wide:.4} {high:.4})">"#));
+    cells(svg, 1.0, columns, [([0.0, 0.0], colours)]);
+    svg.push_str("</g>");
+}
+
+/// Square cells of some `size`, `columns` in a row, in blocks with their left upper corners. Neighbours of one colour are one
+/// stroke, and all strokes of a colour are one path: a cell takes a few bytes, however many blocks there are.
+pub(super) fn cells<'a>(
+    svg: &mut String,
+    size: f64,
+    columns: usize,
+    blocks: impl IntoIterator<Item = ([f64; 2], &'a [[u8; 3]])>,
+) {
+    let mut paths: BTreeMap<[u8; 3], String> = BTreeMap::new();
+    for ([left, top], colours) in blocks {
+        let mut begun: BTreeMap<[u8; 3], [i64; 2]> = BTreeMap::new();
+        for (row, line) in colours.chunks(columns.max(1)).enumerate() {
+            let mut column = 0;
+            for run in line.chunk_by(|a, b| a == b) {
+                let path = paths.entry(run[0]).or_default();
+                let (x, y) = (column as i64, row as i64);
+                match begun.get(&run[0]) {
+                    Some([at_x, at_y]) => append(path, format_args!("m{} {}", x - at_x, y - at_y)),
+                    None => {
+                        let corner = [left / size + x as f64, top / size + y as f64 + 0.5];
+                        append(path, format_args!("M{:.2} {:.2}", corner[0], corner[1]));
+                    }
+                }
+                append(path, format_args!("h{}", run.len()));
+                column += run.len();
+                begun.insert(run[0], [column as i64, y]);
+            }
         }
     }
-    let (wide, high) = (width / columns as f64, height / rows as f64);
-    let place = format!("translate({x:.1} {:.2}) scale({wide:.4} {high:.4})", y + high / 2.0);
-    append(svg, format_args!(r#"<g transform="{place}" fill="none" shape-rendering="crispEdges">"#));
-    for (colour, (path, _)) in paths {
-        append(svg, format_args!(r#"<path d="M0 0{path}" stroke="{}"/>"#, hex(colour)));
+    append(svg, format_args!(r#"<g transform="scale({size:.4})" fill="none" shape-rendering="crispEdges">"#));
+    for (colour, path) in paths {
+        append(svg, format_args!(r#"<path d="{path}" stroke="{}"/>"#, hex(colour)));
     }
     svg.push_str("</g>");
 }
@@ -73,14 +93,25 @@ pub(super) fn coarse(share: f64, levels: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::cells;
+    use super::{cells, table};
+
+    const RED: [u8; 3] = [255, 0, 0];
+    const BLUE: [u8; 3] = [0, 0, 255];
 
     #[test]
     fn cells_of_one_colour_are_one_path() {
         let mut svg = String::new();
-        let (red, blue) = ([255, 0, 0], [0, 0, 255]);
-        cells(&mut svg, [0.0, 0.0, 30.0, 20.0], 3, &[red, red, blue, red, blue, blue]);
-        assert!(svg.contains(r##"d="M0 0m0 0h2m-2 1h1" stroke="#ff0000""##), "{svg}");
-        assert!(svg.contains(r##"d="M0 0m2 0h1m-2 1h2" stroke="#0000ff""##), "{svg}");
+        table(&mut svg, [0.0, 0.0, 30.0, 20.0], 3, &[RED, RED, BLUE, RED, BLUE, BLUE]);
+        assert!(svg.contains("scale(10.0000 10.0000)"), "{svg}");
+        assert!(svg.contains(r##"d="M0.00 0.50h2m-2 1h1" stroke="#ff0000""##), "{svg}");
+        assert!(svg.contains(r##"d="M2.00 0.50h1m-2 1h2" stroke="#0000ff""##), "{svg}");
+    }
+
+    #[test]
+    fn blocks_share_their_paths() {
+        let mut svg = String::new();
+        cells(&mut svg, 2.0, 1, [([0.0, 0.0], &[RED, BLUE][..]), ([10.0, 4.0], &[BLUE, RED])]);
+        assert_eq!(svg.matches("<path").count(), 2, "{svg}");
+        assert!(svg.contains(r##"d="M0.00 0.50h1M5.00 3.50h1" stroke="#ff0000""##), "{svg}");
     }
 }

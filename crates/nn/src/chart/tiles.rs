@@ -31,6 +31,19 @@ impl Tiles {
         Self { count, height, width, per_row, values, grey: false, captions, strokes }
     }
 
+    fn colours(&self) -> Vec<[u8; 3]> {
+        let finite = self.values.iter().copied().filter(|value| value.is_finite());
+        let (low, high) = range(finite.chain([0.0]));
+        let colour = |value: &f64| {
+            if self.grey {
+                grey(coarse((value - low) / (high - low).max(f64::MIN_POSITIVE), 2.0 * LEVELS))
+            } else {
+                diverging(coarse(value / high.max(-low).max(f64::MIN_POSITIVE), LEVELS))
+            }
+        };
+        self.values.iter().map(colour).collect()
+    }
+
     pub(super) fn draw(&self, svg: &mut String) {
         if self.values.is_empty() {
             return;
@@ -46,17 +59,15 @@ impl Tiles {
         let (width, height) = (pixel * self.width as f64, pixel * self.height as f64);
         let used = (width + GAP) * columns as f64 - GAP;
         let left = left + ((right - left - used) / 2.0).max(0.0);
-        let finite = self.values.iter().copied().filter(|value| value.is_finite());
-        let (low, high) = range(finite.chain([0.0]));
-        let colour = |value: &f64| match self.grey {
-            true => grey(coarse((value - low) / (high - low).max(f64::MIN_POSITIVE), 2.0 * LEVELS)),
-            false => diverging(coarse(value / high.max(-low).max(f64::MIN_POSITIVE), LEVELS)),
-        };
-        for (tile, pixels) in self.values.chunks(self.height * self.width).enumerate() {
+        let corner = |tile: usize| {
             let x = left + (width + GAP) * (tile % columns) as f64;
-            let y = top + (height + GAP + below) * (tile / columns) as f64;
-            let colours: Vec<[u8; 3]> = pixels.iter().map(colour).collect();
-            cells(svg, [x, y, width, height], self.width, &colours);
+            [x, top + (height + GAP + below) * (tile / columns) as f64]
+        };
+        let colours = self.colours();
+        let tiles = colours.chunks(self.height * self.width).enumerate();
+        cells(svg, pixel, self.width, tiles.map(|(tile, colours)| (corner(tile), colours)));
+        for tile in 0..self.count {
+            let [x, y] = corner(tile);
             let frame = format!(r#"x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}""#);
             append(svg, format_args!(r##"<rect {frame} fill="none" stroke="#bbb" stroke-width="0.6"/>"##));
             if let Some(text) = self.captions.get(tile) {
