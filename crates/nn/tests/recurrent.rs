@@ -1,6 +1,6 @@
 //! Recurrent layers against their cells, unrolled by hand: values, gradients of the first and second order.
 
-use retrograd_autograd::{grad, grad_recorded, gradcheck, gradgradcheck};
+use retrograd_autograd::{grad, grad_recorded, gradcheck, gradgradcheck, vmap};
 use retrograd_nn::{Gru, GruCell, Lstm, LstmCell, Module, Param, Recurrent, Rnn, RnnCell, Squash, StateDict};
 use retrograd_tensor::{F32, F64, Rng, Tensor, stack, with_threads};
 
@@ -188,4 +188,22 @@ fn a_batch_may_be_empty() {
     assert_eq!((y.shape().to_vec(), h.shape().to_vec()), (vec![5, 0, 6], vec![1, 0, 6]));
     let params: Vec<&Tensor> = lstm.parameters().into_iter().map(Param::value).collect();
     assert!(grad(&y.sum(()), &params).iter().all(|g| g.abs().sum(()).item() == 0.0));
+}
+
+#[test]
+fn layers_under_vmap_are_those_of_a_loop() {
+    let mut lstm = Lstm::new(3, 4, &mut Rng::new(2));
+    lstm.convert(F64);
+    let params: Vec<&Tensor> = lstm.parameters().into_iter().map(Param::value).collect();
+    let x = F64.randn([3, 5, 4, 3], &mut Rng::new(3)); // three inputs of five steps and four rows
+    let of = |x: &Tensor| (lstm.forward(x).0.square()).sum(());
+    let [inside, outside] = with_threads(2, || {
+        let inside = vmap(|x| grad(&of(&x[0]), &params).swap_remove(1), &[&x]).sum(0);
+        let outside = grad(&vmap(|x| of(&x[0]), &[&x]).sum(()), &params).swap_remove(1);
+        [inside, outside]
+    });
+    let alone = x.unbind(0).iter().map(|x| grad(&of(x), &params).swap_remove(1)).reduce(|a, b| a + b);
+    let alone = alone.expect("three");
+    close(&inside, &alone);
+    close(&outside, &alone);
 }

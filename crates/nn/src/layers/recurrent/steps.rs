@@ -1,8 +1,8 @@
 //! What recurrent networks compute at a step, and over all steps.
 //!
-//! A scan is one record of the tape with a rule of its own. Its rule knows the states of all steps, so it computes the
-//! coefficients of all of them at once, walks back with one product a step, and gives the weight's gradient as one
-//! product over all steps. It is made of tensor operations, and so has derivatives itself.
+//! A scan is one record of the tape with a rule of its own. Its rule knows the states of all steps, so it walks back with
+//! one product a step, and gives the weight's gradient as one product over all steps. It is made of tensor operations,
+//! and so has derivatives itself. Forth and back, a thread takes a part of the batch through all steps.
 
 pub(super) mod gru;
 pub(super) mod lstm;
