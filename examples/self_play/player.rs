@@ -8,7 +8,7 @@ pub(crate) type Example = (Board, Vec<f32>, f32);
 
 /// Two hidden layers, and an output for each move and one for the value.
 pub(crate) fn network(game: Game, rng: &mut Rng) -> Sequential {
-    let width = if game.drop { 128 } else { 128 };
+    let width = 128;
     let net = Sequential::new().then(Linear::new(2 * game.rows * game.columns, width, rng)).then(Relu);
     net.then(Linear::new(width, width, rng)).then(Relu).then(Linear::new(width, game.actions() + 1, rng))
 }
@@ -52,7 +52,7 @@ pub(crate) fn learn(
     let (x, n) = (stones(game, &boards), game.actions());
     let moves = Tensor::from_vec(past.iter().flat_map(|e| e.1.clone()).collect::<Vec<_>>(), [past.len(), n]);
     let values = Tensor::from(past.iter().map(|example| example.2).collect::<Vec<_>>());
-    for _ in 0..if game.drop { 200 } else { 200 } {
+    for _ in 0..200 {
         let some = Tensor::randint(0, past.len() as i64, [64], rng);
         let how = Tensor::randint(0, 8, [1], rng).item() as i64;
         let [x, moves] = [(&x, game.rows), (&moves, n / game.columns)]
