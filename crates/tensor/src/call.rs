@@ -30,7 +30,7 @@ pub struct Call {
     /// The CPU's version.
     #[expect(clippy::type_complexity, reason = "a function over views, spelled where it is documented")]
     pub run: Box<dyn Fn(&[View<'_>], &mut [ViewMut<'_>]) + Send + Sync>,
-    /// Whether it may run when its result is read, where a gradient is being recorded.
+    /// Whether it may run when its result is read instead of when it is made.
     waits: bool,
 }
 impl Call {
@@ -45,8 +45,8 @@ impl Call {
     pub(crate) fn waiting(self) -> Call {
         Call { waits: true, ..self }
     }
-    /// Whether to leave this call until its result is read. Recorded gradients keep its operands anyway, and of those
-    /// that are only differentiated again the elements are never read.
+    /// Whether to leave this call until its result is read: in a gradient that is recorded, which keeps its operands
+    /// anyway and of which many elements are never read, and where it is to run beside another one.
     pub(crate) fn waits(&self) -> bool {
         self.waits && mode::is_waiting() && !mode::is_eager()
     }

@@ -47,7 +47,7 @@ mod tensor;
 mod value;
 mod watch;
 
-pub use cpu::pool::{num_threads, with_threads};
+pub use cpu::pool::{threads as num_threads, with_threads};
 pub use dtype::{BF16, Bool, DType, Element, F16, F32, F64, I32, I64, Number, U8};
 pub use error::{Error, ErrorKind, OrRaise, attempt, raise};
 pub use index::Index;

@@ -25,16 +25,6 @@ const SEATS: u64 = (1 << SEAT_BITS) - 1;
 
 thread_local! { static LIMIT: Cell<usize> = const { Cell::new(0) }; }
 
-/// The number of threads, the calling one included, that [`parallel`] may use on this thread: the limit set by
-/// [`with_threads`], else the number of cores.
-pub(crate) fn threads() -> usize {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    match LIMIT.get() {
-        0 => *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get)),
-        n => n,
-    }
-}
-
 /// The number of threads, the calling one included, that an operation on this thread may use: the limit set by
 /// [`with_threads`], else the number of cores. PyTorch's `get_num_threads`.
 ///
@@ -42,8 +32,12 @@ pub(crate) fn threads() -> usize {
 /// use retrograd_tensor::{num_threads, with_threads};
 /// assert_eq!(with_threads(3, num_threads), 3);
 /// ```
-pub fn num_threads() -> usize {
-    threads()
+pub fn threads() -> usize {
+    static CORES: OnceLock<usize> = OnceLock::new();
+    match LIMIT.get() {
+        0 => *CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, NonZero::get)),
+        n => n,
+    }
 }
 
 /// Runs `f` with `threads` at `n` on this thread (0 counts as 1); `n` may exceed the number of cores. The old
