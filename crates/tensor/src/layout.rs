@@ -17,7 +17,7 @@ use crate::shape::Shape;
 pub type Strides = SmallVec<[isize; 6]>;
 
 /// Sizes, strides and the offset of the first element.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Layout {
     /// The size of each axis.
     pub shape: Shape,
@@ -25,6 +25,15 @@ pub struct Layout {
     pub strides: Strides,
     /// The place of the element at index 0, 0, ...
     pub offset: usize,
+}
+
+impl Clone for Layout {
+    /// As plain memory, like shapes.
+    #[inline]
+    fn clone(&self) -> Layout {
+        let strides = Strides::from_slice(&self.strides);
+        Layout { shape: self.shape.clone(), strides, offset: self.offset }
+    }
 }
 
 impl Layout {

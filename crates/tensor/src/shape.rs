@@ -147,10 +147,16 @@ impl From<SmallVec<[usize; 6]>> for Shape {
 /// # Errors
 /// Two sizes that differ, neither of them 1, or a result too large to count.
 pub fn broadcast(op: &'static str, a: &Shape, b: &Shape) -> Result<Shape, Error> {
-    if a == b {
-        return Ok(a.clone());
+    // Mostly one of them is the result.
+    let contains = |large: &Shape, small: &Shape| {
+        let fits = |(&l, &s): (&usize, &usize)| s == l || s == 1;
+        small.rank() <= large.rank() && large.iter().rev().zip(small.iter().rev()).all(fits)
+    };
+    match (contains(a, b), contains(b, a)) {
+        (true, _) => Ok(a.clone()),
+        (_, true) => Ok(b.clone()),
+        _ => broadcast_all(op, &[a, b]),
     }
-    broadcast_all(op, &[a, b])
 }
 
 /// The shape that all of `shapes` broadcast to; a scalar's where there are none.

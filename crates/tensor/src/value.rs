@@ -207,7 +207,7 @@ impl Value {
         self.cell.result().is_some_and(|view| view.buffer.is_planned())
     }
     /// KiB of elements.
-    fn kib(&self) -> u64 {
+    pub(crate) fn kib(&self) -> u64 {
         (self.numel * self.dtype.size()) as u64 >> 10
     }
 

@@ -19,13 +19,13 @@ pub(crate) fn product(left: bool, right: bool) -> Call {
         let [a, b] = x else { unreachable!("a product has two operands") };
         let (a, b, out) = (Side::new(a, left, false), Side::new(b, right, true), &mut out[0]);
         match out.dtype() {
-            F32 => typed::<f32>(&a, &b, out),
-            F64 => typed::<f64>(&a, &b, out),
-            I64 => typed::<i64>(&a, &b, out),
-            I32 => typed::<i32>(&a, &b, out),
+            F32 => typed::<f32>(a, b, out),
+            F64 => typed::<f64>(a, b, out),
+            I64 => typed::<i64>(a, b, out),
+            I32 => typed::<i32>(a, b, out),
             F16 => halves::<f16>(&a, &b, out),
             BF16 => halves::<bf16>(&a, &b, out),
-            _ => typed::<u8>(&a, &b, out),
+            _ => typed::<u8>(a, b, out),
         }
     })
     .waiting()
@@ -52,11 +52,11 @@ impl<'v, 'a> Side<'v, 'a> {
 }
 
 /// A product in the operands' own type.
-fn typed<T: Element + gemm::Product>(a: &Side<'_, '_>, b: &Side<'_, '_>, out: &mut ViewMut<'_>) {
+fn typed<T: Element + gemm::Product>(a: Side<'_, '_>, b: Side<'_, '_>, out: &mut ViewMut<'_>) {
     multiply(own(a), own(b), out.data::<T>());
 }
-fn own<'a, T: Element>(side: &Side<'_, 'a>) -> Strided<'a, T> {
-    (side.view.data::<T>().into(), side.layout.clone())
+fn own<'a, T: Element>(side: Side<'_, 'a>) -> Strided<'a, T> {
+    (side.view.data::<T>().into(), side.layout)
 }
 
 /// A product in `f32`, rounded once.
@@ -80,16 +80,28 @@ fn multiply<T: Element + gemm::Product>(a: Strided<'_, T>, b: Strided<'_, T>, ou
     if out.is_empty() {
         return;
     }
+    if a.1.rank() == 2 && b.1.rank() == 2 {
+        return pairs(&a, &b, &[a.1.offset], &[b.1.offset], out);
+    }
     // With one matrix on the right, the leading axes of the left are rows of one product.
     let alone = lead(&b.1).numel() == 1;
     let (a, b) = if alone && a.1.rank() > 2 { (rows(a), last_two(b)) } else { (a, b) };
     let batch = shape::broadcast("product", &lead(&a.1), &lead(&b.1)).expect("the operands were accepted");
-    let ([m, k], n) = ([a.1.shape[a.1.rank() - 2], a.1.shape[a.1.rank() - 1]], b.1.shape[b.1.rank() - 1]);
-    if k == 0 {
+    if a.1.shape[a.1.rank() - 1] == 0 {
         return out.fill(T::default());
     }
-    let (starts, over) = (offsets(&a.1, &batch), offsets(&b.1, &batch));
-    gemm::product(out, batch.numel(), m, k, n, operand(&a, &starts), operand(&b, &over));
+    pairs(&a, &b, &offsets(&a.1, &batch), &offsets(&b.1, &batch), out);
+}
+/// The products of the matrices that begin at these places, pair by pair.
+fn pairs<T: Element + gemm::Product>(
+    a: &Strided<'_, T>,
+    b: &Strided<'_, T>,
+    starts: &[usize],
+    over: &[usize],
+    out: &mut [T],
+) {
+    let ([m, k], n) = ([a.1.shape[a.1.rank() - 2], a.1.shape[a.1.rank() - 1]], b.1.shape[b.1.rank() - 1]);
+    gemm::product(out, starts.len(), m, k, n, operand(a, starts), operand(b, over));
 }
 /// The axes before the matrix.
 fn lead(layout: &Layout) -> Shape {

@@ -238,7 +238,8 @@ impl Run<'_> {
     fn task(&self, from: usize, to: usize) {
         let register = (self.walk.block.min(self.bound.space.n) * self.code.width).next_multiple_of(64);
         with_scratch(register * self.code.slots as usize, |scratch| {
-            let (mut at, moving) = self.places(scratch, register);
+            let (mut at, mut moving) = (SmallVec::new(), SmallVec::new());
+            self.places(scratch, register, &mut at, &mut moving);
             let ahead = (self.far && self.code.steps.len() > 1)
                 .then(|| Ahead::new(&moving, self.walk.block, self.code.steps.len()));
             for b in from..to {
@@ -254,9 +255,14 @@ impl Run<'_> {
         });
     }
     /// Where each value of a block lies, and which of them move.
-    fn places(&self, scratch: *mut u8, register: usize) -> (SmallVec<[*mut u8; 64]>, SmallVec<[Moving; 16]>) {
+    fn places(
+        &self,
+        scratch: *mut u8,
+        register: usize,
+        at: &mut SmallVec<[*mut u8; 64]>,
+        moving: &mut SmallVec<[Moving; 16]>,
+    ) {
         let slot = |k: u32| scratch.wrapping_add(k as usize * register);
-        let (mut at, mut moving) = (SmallVec::<[*mut u8; 64]>::new(), SmallVec::<[Moving; 16]>::new());
         for (i, v) in self.code.vals.iter().enumerate() {
             at.push(match v.place {
                 Place::Slot(k) => slot(k),
@@ -289,7 +295,6 @@ impl Run<'_> {
             let v = &self.code.vals[o.val as usize];
             moving.push(Moving { val: o.val, base: o.base, size: v.dtype.size(), level: v.level });
         }
-        (at, moving)
     }
     fn block(&self, b: &Block<'_>, ahead: Option<&Ahead>) {
         let mut copies = self.copies.iter().peekable();

@@ -64,11 +64,10 @@ pub(crate) struct Binding<'g> {
     life: PhantomData<&'g Value>,
 }
 
-impl Binding<'_> {
-    /// Leaves and numbers of the needed part of the graph, and its structure.
-    #[track_caller]
-    pub(super) fn of<'g>(graph: &Graph<'g>, space: Space) -> (Binding<'g>, Key) {
-        let mut b = Binding {
+impl<'g> Binding<'g> {
+    /// Nothing yet.
+    pub(super) fn new(space: Space) -> Binding<'g> {
+        Binding {
             space,
             leaves: SmallVec::new(),
             loads: SmallVec::new(),
@@ -78,22 +77,26 @@ impl Binding<'_> {
             nodes: SmallVec::new(),
             copies: SmallVec::new(),
             life: PhantomData,
-        };
+        }
+    }
+    /// Notes leaves and numbers of the needed part of the graph, and gives its structure.
+    #[track_caller]
+    pub(super) fn read(&mut self, graph: &Graph<'g>) -> Key {
         let mut item_of: SmallVec<[u32; 128]> = smallvec![NONE; graph.nodes.len()];
         let mut items = Vec::with_capacity(graph.nodes.len());
         let mut args = Vec::with_capacity(2 * graph.nodes.len());
         for (i, node) in graph.nodes.iter().enumerate().rev() {
             let (Some(guard), true) = (&node.guard, node.needed) else { continue };
             let recipe = guard.recipe();
-            let level = b.level(node.value, recipe);
+            let level = self.level(node.value, recipe);
             let mut at = node.operands.iter();
             for (k, a) in recipe.args.iter().enumerate() {
                 args.push(match a {
-                    Arg::Number(n) => b.given(recipe, k, *n),
+                    Arg::Number(n) => self.given(recipe, k, *n),
                     Arg::Value(v) => {
                         let at = *at.next().expect("a position for each") as usize;
                         match item_of[at] {
-                            NONE => b.ready(at, v, node.value, recipe, level),
+                            NONE => self.ready(at, v, node.value, recipe, level),
                             item => Ref::Item(item),
                         }
                     }
@@ -101,7 +104,7 @@ impl Binding<'_> {
             }
             let arity = recipe.args.len() as u32;
             item_of[i] = items.len() as u32;
-            b.nodes.push(i);
+            self.nodes.push(i);
             let what = match &recipe.kind {
                 Kind::Map { expr, out, compute } => {
                     What::Map(Arc::as_ptr(expr) as usize, *out as u32, *compute)
@@ -114,7 +117,7 @@ impl Binding<'_> {
             let kept = node.fate == Fate::Written;
             items.push(Item { what, dtype: node.value.dtype, level, arity, kept });
         }
-        (b, Key { last: space.last, items, args })
+        Key { last: self.space.last, items, args }
     }
     /// The expressions of the items that are maps, in order.
     pub(super) fn expressions<'s>(&'s self, graph: &'s Graph<'_>) -> impl Iterator<Item = &'s Arc<Expr>> {

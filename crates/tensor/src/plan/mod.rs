@@ -27,6 +27,10 @@ use std::sync::Arc;
 
 /// Instructions of one program, at most.
 const MAX_GROUP: u64 = 256;
+/// Roots from which they are taken to be apart, as an optimizer's are, and the KiB that such a program reads and writes
+/// at most, so that they lie near the processor.
+const MANY: usize = 8;
+const NEAR_KIB: u64 = 768;
 
 /// Computes those of `roots` that are pending, in as few programs as their shapes allow.
 #[track_caller]
@@ -130,22 +134,25 @@ fn force_together(roots: &[&Held]) {
     let mut left: SmallVec<[&Held; 8]> = roots.iter().copied().filter(|v| v.is_pending()).collect();
     while let Some(first) = left.first() {
         let mut space = first.space;
-        let (mut size, mut last, mut closed) = (0, None, false);
+        let (mut size, mut kib, mut last, mut closed) = (0, 0, None, false);
         let mut group: SmallVec<[&Held; 8]> = SmallVec::new();
         left.retain(|v| {
             let mut with = space;
             if closed || !joins(v.space, &mut with) {
                 return true;
             }
-            let cost = v.cell.cost() & u64::from(u32::MAX);
+            let cost = v.cell.cost();
+            let (instructions, moved) = (cost & u64::from(u32::MAX), (cost >> 32) + v.kib());
+            let full = size + instructions > MAX_GROUP || roots.len() > MANY && kib + moved > NEAR_KIB;
             // Outputs of one operation stay together: apart, none of them could take over an operand's memory.
-            let first = if roots.len() > 8 { v.first_operand() } else { None };
-            if size > 0 && size + cost > MAX_GROUP && (first.is_none() || first != last) {
+            let first = if roots.len() > MANY { v.first_operand() } else { None };
+            if size > 0 && full && (first.is_none() || first != last) {
                 closed = true;
                 return true;
             }
             (last, space) = (first, with);
-            size += cost;
+            size += instructions;
+            kib += moved;
             group.push(*v);
             false
         });
@@ -169,7 +176,8 @@ fn run(roots: &[&Held], space: Space) {
         return; // another thread was faster
     }
     graph.decide();
-    let (mut binding, key) = Binding::of(&graph, space);
+    let mut binding = Binding::new(space);
+    let key = binding.read(&graph);
     let code = fuse::lookup(key, binding.expressions(&graph));
     binding.place_outputs(&graph, &code);
     if dry::planning() {
