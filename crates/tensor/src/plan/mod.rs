@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 /// Instructions of one program, at most.
 const MAX_GROUP: u64 = 256;
-/// Roots from which they are taken to be apart, as an optimizer's are, and the KiB that such a program reads and writes
-/// at most, so that they lie near the processor.
+/// More roots than this are the parameters of an optimizer, which have little in common: one program for all of them
+/// gains nothing once it moves more KiB than lie near the processor.
 const MANY: usize = 8;
 const NEAR_KIB: u64 = 768;
 
