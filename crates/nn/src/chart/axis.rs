@@ -114,7 +114,7 @@ fn step(least: f64, log: bool) -> f64 {
 /// Ten to the `exponent`, shortly.
 fn power(exponent: f64) -> String {
     let value = 10f64.powf(exponent);
-    if (1e-3..1e4).contains(&value) { format!("{}", significant(value)) } else { format!("1e{exponent:.0}") }
+    if (1e-3..1e4).contains(&value) { format!("{}", significant(value)) } else { format!("{value:.0e}") }
 }
 
 /// `value` to two significant digits.
@@ -141,6 +141,8 @@ mod tests {
         assert_eq!(texts(&axis), ["0.001", "0.01", "0.1", "1", "10"]);
         let axis = Axis::over([1.0, 64.0].into_iter(), true).on(0.0, 100.0);
         assert_eq!(texts(&axis), ["1", "2", "5", "10", "20", "50"]);
+        let axis = Axis::over([1e4, 64e3].into_iter(), true).on(0.0, 100.0);
+        assert_eq!(texts(&axis), ["1e4", "2e4", "5e4"]);
     }
 
     #[test]
