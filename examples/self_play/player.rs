@@ -1,6 +1,6 @@
 //! The network that plays: what it sees, how it judges, how it learns.
 
-use super::game::{Board, Game};
+use super::game::{Board, Game, bits};
 use retrograd::prelude::*;
 
 /// A position, what the search made of it, and what came of it for the one to move.
@@ -15,9 +15,12 @@ pub(crate) fn network(game: Game, rng: &mut Rng) -> Sequential {
 
 /// Both players' stones, 1 for each, those of the one to move first.
 fn stones(game: Game, boards: &[Board]) -> Tensor {
-    let bits = |half: u64| game.fields().map(move |field| f32::from(u8::from(half & field != 0)));
-    let all: Vec<f32> = boards.iter().flat_map(|board| board.0).flat_map(bits).collect();
-    Tensor::from_vec(all, [boards.len(), 2 * game.rows * game.columns])
+    let fields = game.rows * game.columns;
+    let mut all = vec![0_f32; boards.len() * 2 * fields];
+    for (half, x) in boards.iter().flat_map(|board| board.0).zip(all.chunks_mut(fields)) {
+        bits(half).for_each(|bit| x[game.field(bit)] = 1.0);
+    }
+    Tensor::from_vec(all, [boards.len(), 2 * fields])
 }
 
 /// The logits of all moves, and the value as the last.
@@ -46,14 +49,15 @@ pub(crate) fn learn(
     adam: &mut Adam,
     game: Game,
     past: &[Example],
+    [steps, batch]: [usize; 2],
     rng: &mut Rng,
 ) -> Result<(), Error> {
     let boards: Vec<_> = past.iter().map(|example| example.0).collect();
     let (x, n) = (stones(game, &boards), game.actions());
     let moves = Tensor::from_vec(past.iter().flat_map(|e| e.1.clone()).collect::<Vec<_>>(), [past.len(), n]);
     let values = Tensor::from(past.iter().map(|example| example.2).collect::<Vec<_>>());
-    for _ in 0..200 {
-        let some = Tensor::randint(0, past.len() as i64, [64], rng);
+    for _ in 0..steps {
+        let some = Tensor::randint(0, past.len() as i64, [batch], rng);
         let how = Tensor::randint(0, 8, [1], rng).item() as i64;
         let [x, moves] = [(&x, game.rows), (&moves, n / game.columns)]
             .map(|(x, rows)| seen(&x.index_select(0, &some), rows, game, how));
