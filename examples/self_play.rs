@@ -41,7 +41,7 @@ pub(crate) struct Options {
     /// Connect Four instead, against a plain tree search of equal time.
     #[arg(long)]
     connect_four: bool,
-    /// Games played against itself; 1,000, or 20,000 of Connect Four.
+    /// Games played against itself; 1,000, or 40,000 of Connect Four.
     #[arg(short, long)]
     games: Option<usize>,
     /// Runs from different initial weights.
@@ -60,7 +60,7 @@ pub(crate) struct Options {
 fn career(options: &Options, game: Game, seed: u64) -> Result<(Vec<[f64; 3]>, Sequential), Error> {
     let rng = &mut Rng::new(seed);
     let (games, keep, learning, all) =
-        if game.drop { (400, 100_000, [500, 256], 20_000) } else { (50, 8_000, [200, 64], 1000) };
+        if game.drop { (400, 100_000, [500, 256], 40_000) } else { (50, 8_000, [200, 64], 1000) };
     let mut net = network(game, rng);
     let mut adam = Adam::new(&net, 2e-3).weight_decay(1e-4);
     let rounds = options.games.unwrap_or(all) / games;
@@ -74,7 +74,7 @@ fn career(options: &Options, game: Game, seed: u64) -> Result<(Vec<[f64; 3]>, Se
         schedule.step(&mut adam);
         if !game.drop {
             figures.push([played, lost(&net, game, 0), lost(&net, game, 50)]);
-        } else if round % 5 == 0 || round == rounds {
+        } else if round % 10 == 1 || round == rounds {
             let rounds = if round == rounds { 4 } else { 1 };
             let points = Tensor::from(points(&net, game, rounds, Duration::from_millis(options.time)));
             figures.push([played, points.mean(()).item(), 0.0]);
@@ -97,29 +97,27 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Vec<[f64; 3]>>, Error> {
         par_map(0..options.seeds, |seed| career(options, game, seed))
     };
     let (runs, nets): (Vec<_>, Vec<_>) = runs.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    let spread = |of: usize, more: f64| {
+    let mean = |of: usize| {
         let over = |round: usize| {
-            let x = runs.iter().map(|run: &Vec<[f64; 3]>| run[round][of] + more).collect::<Vec<_>>();
-            let (games, x) = (runs[0][round][0], Tensor::from(x));
-            (games, x.mean(()).item(), x.std((), usize::from(options.seeds > 1)).item())
+            let x = runs.iter().map(|run: &Vec<[f64; 3]>| run[round][of]).collect::<Vec<_>>();
+            (runs[0][round][0], Tensor::from(x).mean(()).item())
         };
         (0..runs[0].len()).map(over).collect::<Vec<_>>()
     };
     let (chart, board) = if game.drop {
         let chart =
-            Chart::new("Connect Four against plain search", "games against itself", "share of points");
-        (chart.band("in equal time", spread(1, 0.0)), Board::default())
+            Chart::new("against plain search of equal time", "games against itself", "share of points");
+        let half = mean(1).into_iter().map(|(games, _)| (games, 0.5));
+        (chart.line("network with search", mean(1)).dashed("as good", half), Board::default())
     } else {
-        for (alone, searched) in spread(1, 0.0).iter().zip(spread(2, 0.0)) {
-            println!(
-                "{:>4} games: {:>5.1} lost by its guesses, {:>4.1} with search",
-                alone.0, alone.1, searched.1
-            );
+        for ((games, alone), (_, searched)) in mean(1).into_iter().zip(mean(2)) {
+            println!("{games:>4} games: {alone:>5.1} lost by its guesses, {searched:>4.1} with search");
         }
         let thorough = nets.iter().map(|net| lost(net, game, 200)).collect::<Vec<_>>();
         println!("lost in the end with 200 simulations a move: {thorough:?}");
+        let shown = |of| mean(of).into_iter().map(|(games, lost)| (games, lost + 1.0));
         let chart = Chart::new("replies that beat it", "games against itself", "lost games + 1").log();
-        (chart.band("network alone", spread(1, 1.0)).band("with search", spread(2, 1.0)), Board([0, 1]))
+        (chart.line("network alone", shown(1)).line("with search", shown(2)), Board([0, 1]))
     };
     let search = Search { game, explore: 1.5, width: 1 };
     let visits = search.run(&[board], &mut judge(&nets[0], game), None, &|done| done < 200).remove(0).0;

@@ -1,5 +1,5 @@
-//! The more games against itself, the fewer replies beat the player; and the search loses less than the guesses alone. At
-//! Connect Four the search proves what is forced.
+//! The more games against itself, the fewer replies beat the player; and with the search hardly any does. At Connect
+//! Four the search proves what is forced.
 
 use super::self_play::game::{Board, CONNECT_FOUR};
 use super::self_play::search::Search;
@@ -13,8 +13,8 @@ fn few_replies_beat_it() {
     let options = Options::parse_from(["", "--seeds", "2", "--games", "400", "--out", OUT]);
     for rounds in run(&options).expect("the picture can be written") {
         let ([_, early, _], [_, alone, searched]) = (rounds[0], rounds[7]);
-        // In three runs of 1,000 games, of which the rate depends: 253 lost after 50 games, 4.3 after 400, with search 1.7.
-        assert!(alone < early / 2.0 && searched <= alone, "{rounds:?}");
+        // Of seeds 0 to 4: 82 to 137 lost after 50 games, 0 to 6 after 400, and none with the search.
+        assert!(alone < early / 4.0 && searched <= 1.0, "{rounds:?}");
     }
 }
 
