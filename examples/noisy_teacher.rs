@@ -1,6 +1,6 @@
 //! The perfect teacher is not in the real world. Of wrong labels a network first learns what is true and then what it was
-//! told, unless it moves them towards its own answers (Reed and others, 2014). With few labels it learns from images of
-//! none: by its own sure answers (Lee, 2013), or by telling views of images apart beforehand (Chen and others, 2020).
+//! told, unless it moves them towards its own answers (Reed and others, 2014). Few labels go further with many views of
+//! their images, its own sure answers for others (Lee, 2013), or views told apart beforehand (Chen and others, 2020).
 //!
 //! ```text
 //! cargo run --release --example noisy_teacher
@@ -13,7 +13,7 @@ use retrograd::prelude::*;
 use std::path::PathBuf;
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/digits.csv.gz");
-const LABELS: [usize; 4] = [10, 20, 50, 100];
+const LABELS: [i64; 4] = [10, 20, 50, 100];
 
 /// Learns from wrong labels, and from few.
 #[derive(Parser)]
@@ -74,10 +74,10 @@ fn contrastive(x: &Tensor, steps: usize, rng: &mut Rng) -> Result<Sequential, Er
     Ok(net.0)
 }
 
-/// The network after 1,000 steps on these images.
+/// The network after three passes over these images, of 1,000 steps at least.
 fn fitted(mut net: Sequential, lr: f64, data: &TensorDataset, rng: &mut Rng) -> Result<Sequential, Error> {
     let mut adam = Adam::new(&net, lr);
-    for (x, y) in (0..).flat_map(|_| data.batches(32, rng)).take(1000) {
+    for (x, y) in (0..).flat_map(|_| data.batches(32, rng)).take(1000.max(data.len() * 3 / 32)) {
         let grads = net.forward(&x).cross_entropy(&y).backward();
         adam.step(&mut net, &grads)?;
     }
@@ -85,29 +85,26 @@ fn fitted(mut net: Sequential, lr: f64, data: &TensorDataset, rng: &mut Rng) -> 
 }
 
 /// The accuracies in each of the ways with `n` labels, as many of each digit.
-fn few(
-    Split { train, test }: &Split,
-    encoder: &Sequential,
-    n: usize,
-    rng: &mut Rng,
-) -> Result<Tensor, Error> {
+fn few(Split { train, test }: &Split, encoder: &Sequential, n: i64, rng: &mut Rng) -> Result<Tensor, Error> {
     let mixed = train.select(&Tensor::randperm(train.len(), rng));
     let class = mixed.y.one_hot(10);
-    let few = mixed.select(&(class.cumsum(0) * class).sum(1).le(n as i64 / 10).nonzero().squeeze(1));
-    let right = |net: &Sequential| accuracy(&net.forward(&test.x), &test.y);
-    let mut own = fitted(network([64, 256, 10], rng), 1e-3, &few, rng)?;
-    let alone = right(&own);
+    let few = mixed.select(&(class.cumsum(0) * class).sum(1).le(n / 10).nonzero().squeeze(1));
+    let copies = |x: &Tensor| x.repeat_interleave(32_000 / n as usize, 0);
+    let views = TensorDataset::new(view(&copies(&few.x), rng), copies(&few.y));
+    let mut fit = |data: &_| fitted(network([64, 256, 10], rng), 1e-3, data, rng);
+    let (alone, varied) = (fit(&few)?, fit(&views)?);
+    let mut own = alone.clone();
     for share in [0.4, 0.6, 0.8, 1.0] {
         let (sure, answers) = own.forward(&train.x).detach().softmax(1).max_along(1);
         let surest = sure.topk((share * train.len() as f64) as usize, 0, true).1;
         let x = cat(&[&few.x, &train.x.index_select(0, &surest)], 0);
         let y = cat(&[&few.y, &answers.index_select(0, &surest)], 0);
-        own = fitted(network([64, 256, 10], rng), 1e-3, &TensorDataset::new(x, y), rng)?;
+        own = fit(&TensorDataset::new(x, y))?;
     }
-    let codes = |x: &Tensor| encoder.forward(x).detach();
-    let readout = Sequential::new().then(Linear::new(256, 10, rng));
-    let readout = fitted(readout, 1e-2, &TensorDataset::new(codes(&few.x), few.y), rng)?;
-    Ok(Tensor::from([alone, right(&own), accuracy(&readout.forward(&codes(&test.x)), &test.y)]))
+    let codes = TensorDataset::new(encoder.forward(&few.x).detach(), few.y);
+    let readout = fitted(Sequential::new().then(Linear::new(256, 10, rng)), 1e-2, &codes, rng)?;
+    let contrastive = encoder.clone().then(readout);
+    Ok(Tensor::from([alone, varied, own, contrastive].map(|net| accuracy(&net.forward(&test.x), &test.y))))
 }
 
 /// The accuracies as told and self-correcting, `[seeds, 2, epochs]`, and with few labels, `[seeds, numbers, ways]`.
@@ -127,16 +124,20 @@ pub(crate) fn run(&Options { epochs, seeds, ref out }: &Options) -> Result<[Tens
     let [curves, ways] =
         [0, 1].map(|of: usize| stack(&runs.iter().map(|run| &run[of]).collect::<Vec<_>>(), 0));
     let spread = |x: &Tensor| x.mean(0).iter::<f64>().zip(x.std(0, usize::from(seeds > 1)).iter::<f64>());
-    let mut chart = Chart::new("40 % of the labels are wrong", "epoch", "test digits read right");
+    let mut chart = Chart::new("40 % of the labels are wrong", "epoch", "share of test digits read right");
     for (name, x) in ["as told", "self-correcting"].into_iter().zip(curves.unbind(1)) {
         let points: Vec<_> = (1..).zip(spread(&x)).map(|(n, (mean, sd))| (f64::from(n), mean, sd)).collect();
         let best = x.amax(1).mean(()).item();
-        println!("{name:<17} at best {best:.3}, in the end {:.3?}", points[epochs - 1]);
+        let (_, mean, sd) = points[epochs - 1];
+        println!("{name:<18} at best {best:.3}, in the end {mean:.3} ± {sd:.3}");
         chart = chart.band(name, points);
     }
-    let mut bars = Chart::new("few labels, and images without", "labels", "test digits read right");
-    for (name, x) in ["labels alone", "self-training", "contrastive first"].into_iter().zip(ways.unbind(2)) {
-        println!("{name:<17} {:.3?}", spread(&x).collect::<Vec<_>>());
+    let mut bars = Chart::new("few labels, and images without", "labels", "share of test digits read right");
+    for (name, x) in ["labels only", "labels, many views", "self-training", "contrastive first"]
+        .into_iter()
+        .zip(ways.unbind(2))
+    {
+        println!("{name:<18} {:.3?}", spread(&x).collect::<Vec<_>>());
         bars = bars.bars(name, x.mean(0).iter());
     }
     save_svg(out, &[chart, bars.categories(LABELS.map(|n| n.to_string()))])?;
