@@ -14,7 +14,7 @@ use retrograd::prelude::*;
 use std::path::PathBuf;
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/digits.csv.gz");
-const Y: &str = "test digits read right";
+const Y: &str = "share of test digits read right";
 /// How often half of the wires are taken away, and the sides of fields in pixels.
 const ROUNDS: usize = 7;
 const FIELDS: [i64; 3] = [3, 5, 7];
