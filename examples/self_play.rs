@@ -63,7 +63,7 @@ fn career(options: &Options, game: Game, seed: u64) -> Result<(Vec<[f64; 3]>, Se
         if game.drop { (400, 100_000, [500, 256], 40_000) } else { (50, 8_000, [200, 64], 1000) };
     let mut net = network(game, rng);
     let mut adam = Adam::new(&net, 2e-3).weight_decay(1e-4);
-    let rounds = options.games.unwrap_or(all) / games;
+    let rounds = (options.games.unwrap_or(all) / games).max(1);
     let mut schedule = Scheduler::new(schedule::CosineAnnealingLr::new(rounds as u64), &mut adam);
     let (mut past, mut figures) = (Vec::new(), Vec::new());
     for (round, played) in (1..=rounds).map(|round| (round, (games * round) as f64)) {
