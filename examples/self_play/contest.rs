@@ -30,7 +30,7 @@ pub(crate) fn lost(net: &Sequential, game: Game, simulations: usize) -> f64 {
 /// The points of the network against the same search with games at random for a judge, in games from all pairs of first
 /// moves, by both sides, `rounds` times; each has `time` for a move, by the clock, on one thread.
 pub(crate) fn points(net: &Sequential, game: Game, rounds: u64, time: Duration) -> Vec<f64> {
-    // What suits each: of the constants 0.7 to 10, plain search is best with 3, and as good as by the rule UCB1.
+    // What suits each: of the constants 0.7 to 10, plain search is best with 2 to 3, and as good as by UCB1.
     let (ours, plain) = (Search { game, explore: 1.5, width: 8 }, Search { game, explore: 3.0, width: 1 });
     let openings = game.moves(Board::default()).flat_map(|(_, board)| game.moves(board));
     let games = openings.flat_map(|(_, board)| (0..2 * rounds).map(move |seed| (board, seed)));
