@@ -118,7 +118,8 @@ pub(crate) fn run(options: &Options) -> Result<Tensor, Box<dyn Error>> {
         stack(&[share.median(0).0, share.gt(0.7).cast(F64).mean(()), covered.median(0).0.cast(F64)], 0)
     });
     let figures = stack(&figures.collect::<Vec<_>>(), 0).reshape([runs.len(), 3, 3]);
-    let [mean, sd] = [figures.mean(0), figures.std(0, 0)].map(|of| of.to_vec::<f64>());
+    let [mean, sd] =
+        [figures.mean(0), figures.std(0, usize::from(options.seeds > 1))].map(|of| of.to_vec::<f64>());
     let mut waves = Chart::new("Fitted waves", "cycles per pixel, across", "cycles per pixel, up");
     let mut sorted = Chart::new("Energy in a Gabor function", "filter, from the best", "share of its energy");
     let (names, mut charts) = (["natural images", "scrambled phases", "principal components"], Vec::new());
@@ -136,8 +137,7 @@ pub(crate) fn run(options: &Options) -> Result<Tensor, Box<dyn Error>> {
         let drawn = Chart::tiles(name, &images.narrow(0, 0, rows * rows), rows);
         charts.push(drawn.strokes(fitted.clone().filter(|k| *k < rows * rows).map(stroke)));
         waves = waves.scatter(name, fitted.map(|k| (angle[k].cos() * rate[k], -angle[k].sin() * rate[k])));
-        sorted =
-            sorted.line(name, (1..).map(f64::from).zip(fit.select(0, 0).sort(0, true).0.to_vec::<f64>()));
+        sorted = sorted.line(name, (1..).map(f64::from).zip(fit.select(0, 0).sort(0, true).0.iter::<f64>()));
     }
     charts.extend([waves, sorted]);
     save_svg(&options.out, &charts)?;

@@ -109,7 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<Figures, Box<dyn Error>> {
 
     // Test errors, and training errors dashed: means and deviations over seeds.
     let draw = |chart: Chart, name: &str, counts: &[usize], errors: Tensor| {
-        let [mean, sd] = [errors.mean(1), errors.std(1, 0)].map(|of| of.to_vec::<f64>());
+        let [mean, sd] = [errors.mean(1), errors.std(1, usize::from(seeds > 1))].map(|of| of.to_vec::<f64>());
         let at = |i: usize, set: usize| (counts[i] as f64, mean[2 * i + set], sd[2 * i + set]);
         for (i, k) in counts.iter().enumerate() {
             let ((_, train, _), (_, test, sd)) = (at(i, 0), at(i, 1));

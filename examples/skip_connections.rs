@@ -103,7 +103,8 @@ pub(crate) fn run(options: &Options) -> Result<[Figures; 2], Box<dyn Error>> {
 
     let mut chart = Chart::new("Accuracy (dotted: on training digits)", "layers", "accuracy").log_x();
     for (name, Figures { test, train }) in ["without skips", "with skips"].into_iter().zip(&figures) {
-        let [mean, sd] = [test.mean(-1), test.std(-1, 0)].map(|of| of.to_vec::<f64>());
+        let [mean, sd] =
+            [test.mean(-1), test.std(-1, usize::from(options.seeds > 1))].map(|of| of.to_vec::<f64>());
         let learned = train.mean(-1).to_vec::<f64>();
         println!("{name}: test accuracy, and on training digits");
         for (i, depth) in options.depths.iter().enumerate() {

@@ -124,7 +124,8 @@ pub(crate) fn run(options: &Options) -> Result<Figures, Box<dyn Error>> {
     println!("largest gradient of layers 1, 50 and 100 of 100; test accuracy of depths {DEPTHS:?}");
     for (i, name) in names.iter().enumerate() {
         let (g, accuracy) = (largest.select(0, i).to_vec::<f64>(), accuracy.select(0, i));
-        let [mean, sd] = [accuracy.mean(-1), accuracy.std(-1, 0)].map(|of| of.to_vec::<f64>());
+        let [mean, sd] =
+            [accuracy.mean(-1), accuracy.std(-1, usize::from(seeds > 1))].map(|of| of.to_vec::<f64>());
         let [first, middle, last] = [0, 49, 99].map(|layer| g[layer]);
         println!("  {name:<20} {first:7.0e} {middle:7.0e} {last:7.0e}   {mean:.3?} ± {sd:.3?}");
     }
@@ -137,10 +138,8 @@ pub(crate) fn run(options: &Options) -> Result<Figures, Box<dyn Error>> {
     let learned = (0..DEPTHS.len()).fold(Chart::new("What they learn", "", "test accuracy"), |chart, j| {
         chart.bars(format!("depth {}", DEPTHS[j]), accuracy.select(1, j).mean(-1).to_vec::<f64>())
     });
-    save_svg(
-        &options.out,
-        &[heat.columns((1..=DEEP).map(|i| i.to_string())), lost, learned.categories(names)],
-    )?;
+    let heat = heat.columns((1..=DEEP).map(|i| i.to_string()));
+    save_svg(&options.out, &[heat, lost, learned.categories(names)])?;
     Ok(figures)
 }
 
