@@ -69,9 +69,9 @@ impl Axis {
         self.from + (scaled - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
-    /// About five round numbers with their places.
+    /// Three to seven round numbers with their places.
     pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
-        let step = step((self.high - self.low) / 5.0, self.log);
+        let step = step((self.high - self.low) / 6.0, self.log);
         let first = (self.low / step).ceil() as i64;
         let last = (self.high / step).floor() as i64;
         if self.log && step == 1.0 && last - first < 2 {
@@ -137,6 +137,8 @@ mod tests {
         let axis = Axis::over([0.0, 20.0].into_iter(), false).on(0.0, 100.0);
         assert_eq!(texts(&axis), ["0", "5", "10", "15", "20"]);
         assert!(axis.ticks().iter().all(|(at, _)| (0.0..=100.0).contains(at)));
+        let axis = Axis::over([0.0, 1.0].into_iter(), false).on(0.0, 100.0);
+        assert_eq!(texts(&axis), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         let axis = Axis::over([0.001, 10.0].into_iter(), true).on(0.0, 100.0);
         assert_eq!(texts(&axis), ["0.001", "0.01", "0.1", "1", "10"]);
         let axis = Axis::over([1.0, 64.0].into_iter(), true).on(0.0, 100.0);
