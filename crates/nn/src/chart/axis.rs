@@ -71,27 +71,34 @@ impl Axis {
 
     /// Three to seven round numbers with their places.
     pub(crate) fn ticks(&self) -> Vec<(f64, String)> {
-        let step = step((self.high - self.low) / 6.0, self.log);
-        let first = (self.low / step).ceil() as i64;
-        let last = (self.high / step).floor() as i64;
-        if self.log && step == 1.0 && last - first < 2 {
-            return self.ticks_between_powers();
-        }
-        let decimals = (-step.log10().floor()).max(0.0) as usize;
-        let tick = |i: i64| {
-            let value = i as f64 * step;
-            let text = if self.log { power(value) } else { format!("{value:.decimals$}") };
-            (self.at(value), text)
-        };
-        (first..=last).map(tick).collect()
+        if self.log { self.powers() } else { self.round(self.low, self.high, |value| self.at(value)) }
     }
 
-    /// 1, 2 and 5 times powers of ten, for logarithmic axes with a power or two on them.
-    fn ticks_between_powers(&self) -> Vec<(f64, String)> {
-        let powers = self.low.floor() as i64..=self.high.floor() as i64;
-        let all = powers.flat_map(|i| [1.0f64, 2.0, 5.0].map(|factor| i as f64 + factor.log10()));
-        let inside = all.filter(|value| (self.low..=self.high).contains(value));
-        inside.map(|value| (self.at(value), power(value))).collect()
+    /// Multiples of a round step from `low` to `high`, each at its `place`.
+    fn round(&self, low: f64, high: f64, place: impl Fn(f64) -> f64) -> Vec<(f64, String)> {
+        let step = step((high - low) / 6.0);
+        let decimals = (-step.log10().floor()).max(0.0) as usize;
+        let multiples = (low / step).ceil() as i64..=(high / step).floor() as i64;
+        let values = multiples.map(|i| i as f64 * step);
+        values.map(|value| (place(value), format!("{value:.decimals$}"))).collect()
+    }
+
+    /// Powers of ten; with less than two of them 1, 2 and 5 times these, and multiples of a step where these are few.
+    fn powers(&self) -> Vec<(f64, String)> {
+        let tick = |exponent: f64| (self.at(exponent), power(exponent));
+        let step = step((self.high - self.low) / 6.0).ceil();
+        let (first, last) = ((self.low / step).ceil() as i64, (self.high / step).floor() as i64);
+        if step > 1.0 || last - first > 1 {
+            return (first..=last).map(|i| tick(i as f64 * step)).collect();
+        }
+        let decades = self.low.floor() as i64..=self.high.floor() as i64;
+        let all = decades.flat_map(|i| [1.0f64, 2.0, 5.0].map(|factor| i as f64 + factor.log10()));
+        let ticks: Vec<_> = all.filter(|at| (self.low..=self.high).contains(at)).map(tick).collect();
+        let [low, high] = [self.low, self.high].map(|end| 10f64.powf(end));
+        if ticks.len() > 2 || !(1e-3..1e4).contains(&low) {
+            return ticks;
+        }
+        self.round(low, high, |value| self.at(value.log10()))
     }
 }
 
@@ -100,21 +107,22 @@ fn scaled(value: f64, log: bool) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// The next of 1, 2, 5, 10 times a power of ten; between logarithms at least a factor of about two.
-fn step(least: f64, log: bool) -> f64 {
-    if log && least < 0.3 {
-        return 2f64.log10();
-    }
+/// The next of 1, 2, 5, 10 times a power of ten.
+fn step(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
     let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|factor| factor * power >= least * (1.0 - 1e-9));
-    let step = factor.unwrap_or(10.0) * power;
-    if log { step.ceil() } else { step }
+    factor.unwrap_or(10.0) * power
 }
 
-/// Ten to the `exponent`, shortly.
+/// Ten to the `exponent`, shortly; a small multiple of a power of ten.
 fn power(exponent: f64) -> String {
     let value = 10f64.powf(exponent);
-    if (1e-3..1e4).contains(&value) { format!("{}", significant(value)) } else { format!("{value:.0e}") }
+    if (1e-3..1e4).contains(&value) {
+        return format!("{}", significant(value));
+    }
+    // The value itself may be too large or too small for a number.
+    let whole = (exponent + 1e-9).floor();
+    format!("{:.0}e{whole:.0}", 10f64.powf(exponent - whole))
 }
 
 /// `value` to two significant digits.
@@ -145,6 +153,8 @@ mod tests {
         assert_eq!(texts(&axis), ["1", "2", "5", "10", "20", "50"]);
         let axis = Axis::over([1e4, 64e3].into_iter(), true).on(0.0, 100.0);
         assert_eq!(texts(&axis), ["1e4", "2e4", "5e4"]);
+        let axis = Axis::over([0.9, 1.6].into_iter(), true).on(0.0, 100.0);
+        assert_eq!(texts(&axis), ["1.0", "1.2", "1.4", "1.6"]);
     }
 
     #[test]
