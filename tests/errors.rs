@@ -104,6 +104,10 @@ const DTYPES: &[Row] = &[
         "to_vec: elements are f32, not f64; read them as to_vec::<f32>(), or cast first"),
     row!(Dtype, indices([1, 2]) * 0.5,
         "mul: a fractional number with integers: 0.5 and i64; cast the tensor, as in x.cast(F32)"),
+    row!(Dtype, indices([1, 2]) / 4.0,
+        "div: a float with integers: 4.0 and i64; cast the tensor, as in x.cast(F32), or use an integer, which cuts toward 0"),
+    row!(Dtype, 1.0 / indices([1, 2]),
+        "div: a float with integers: 1.0 and i64; cast the tensor, as in x.cast(F32), or use an integer, which cuts toward 0"),
     row!(Dtype, indices([1, 2]).mean(()),
         "mean: not a float: elements are i64; cast them first, as in x.cast(F32)"),
     row!(Dtype, indices([1, 2]).tracked(),
@@ -210,6 +214,8 @@ const GRADIENTS: &[Row] = &[
         "backward: the result has shape [2], not one element; reduce it, or give a cotangent to start from"),
     row!(Gradient, t([]).backward(),
         "backward: the result depends on nothing tracked; gradients need a leaf, as from x.tracked() or a Param"),
+    row!(Gradient, &t([]).tracked().sin().backward()[&t([2]).tracked()],
+        "grads[]: no gradient of the [2] tensor: not used in this graph"),
     row!(Gradient, grad(&t([]).tracked().sin(), &[&t([2]).tracked()]),
         "grad: no gradient of tensor 0 ([2]): not used in this graph"),
 ];
@@ -434,6 +440,9 @@ fn a_gradient_that_was_cut_off_names_the_operation_and_its_line() {
     let only_cut = x.gt(0.5).cast(F32).sum(());
     let message = refusal(|| _ = grad(&only_cut, &[&x]));
     assert!(message.contains("gt") && message.contains("errors.rs"), "line {line}: {message}");
+    let twice_cut = (x.gt(0.5).cast(F32) * x.detach()).sum(());
+    let message = refusal(|| _ = grad(&twice_cut, &[&x]));
+    assert!(message.contains("gt") && !message.contains("no_grad"), "{message}");
 }
 
 #[test]

@@ -205,9 +205,10 @@ impl<L: Leaf + ?Sized> Index<&L> for Gradients {
     type Output = Tensor;
     #[track_caller]
     fn index(&self, x: &L) -> &Tensor {
-        self.get(x).unwrap_or_else(|| {
-            let detail = format!("no gradient of the {} tensor: {}", x.tensor().shape(), self.why_missing(x));
-            raise(Error::new("grads[]", ErrorKind::Gradient, detail))
-        })
+        if let Some(found) = self.get(x) {
+            return found;
+        }
+        let detail = format!("no gradient of the {} tensor: {}", x.tensor().shape(), self.why_missing(x));
+        raise(Error::new("grads[]", ErrorKind::Gradient, detail))
     }
 }

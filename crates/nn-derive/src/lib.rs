@@ -131,8 +131,8 @@ fn visited(fields: &Fields) -> Result<Vec<Visited<'_>>> {
     Ok(visited)
 }
 
-/// An alias must start at a visited field of a struct with named fields; deeper segments are only known when
-/// the model runs.
+/// What an alias stands for must start at a visited field of a struct with named fields; deeper segments are only known
+/// when the model runs. The alias itself may be any name.
 fn check_aliases(input: &DeriveInput, container: &Container, forms: &[Form<'_>]) -> Result<()> {
     let Some(first) = container.aliases.first() else { return Ok(()) };
     let Data::Struct(data) = &input.data else {
@@ -147,13 +147,10 @@ fn check_aliases(input: &DeriveInput, container: &Container, forms: &[Form<'_>])
     let fields: Vec<&str> =
         forms.iter().flat_map(|form| &form.visited).filter_map(|f| f.segment.as_deref()).collect();
     for alias in &container.aliases {
-        for name in [&alias.name, &alias.target] {
-            let head = name.split('.').next().unwrap_or_default();
-            if !fields.contains(&head) {
-                let message =
-                    format!("alias: no visited field `{head}`: the fields are {}", fields.join(", "));
-                return Err(Error::new(alias.span, message));
-            }
+        let head = alias.target.split('.').next().unwrap_or_default();
+        if !fields.contains(&head) {
+            let message = format!("alias: no visited field `{head}`: the fields are {}", fields.join(", "));
+            return Err(Error::new(alias.span, message));
         }
     }
     Ok(())

@@ -167,6 +167,18 @@ fn state_dicts_hold_aliases_and_buffers() {
 }
 
 #[test]
+fn a_tied_model_takes_its_own_nan_back() {
+    let mut model = tied();
+    let broken = Tensor::from([[f32::NAN, 1.0], [2.0, 3.0], [4.0, 5.0]]);
+    let mut state = model.state_dict();
+    state.insert("head.weight".to_owned(), broken.clone());
+    assert!(model.load_state_dict(&state).unwrap_err().to_string().contains("differ"));
+    state.insert("embed.weight".to_owned(), broken);
+    model.load_state_dict(&state).unwrap();
+    assert!(model.state_dict()["head.weight"].to_vec::<f32>()[0].is_nan());
+}
+
+#[test]
 fn loading_takes_either_name_and_may_lack_what_is_optional() {
     let mut state = tied().state_dict();
     let weight = Tensor::full([3, 2], 4f32);

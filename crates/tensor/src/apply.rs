@@ -127,6 +127,8 @@ fn cut(
 ) -> Option<Edge> {
     match why {
         Some(why) => record::cut(name, at, why, true, edges),
+        // It would have been recorded if one of its operands were tracked: they are cut, the first of them as good as any.
+        None if mode::recording() => edges.iter().flatten().next().cloned(),
         None => record::cut(name, at, "it ran under no_grad", false, edges),
     }
 }
@@ -179,6 +181,14 @@ fn computing<I: Iterator<Item = Number>>(
             ErrorKind::Dtype,
             format!("{given}; cast the tensor, as in x.cast(F32)"),
         ));
+    }
+    // 4.0 is as good as 4 for sums and products; a quotient would be cut toward 0, which nobody means by it.
+    let quotient = expr.single().is_some_and(|op| op.class == Class::Quotient);
+    let float = numbers().find(|n| matches!(n, Number::Float(_)));
+    if let (false, true, Some(n)) = (dtype.is_float(), quotient, float) {
+        let given = format!("a float with integers: {:?} and {dtype}", n.to_f64());
+        let right = "cast the tensor, as in x.cast(F32), or use an integer, which cuts toward 0";
+        return Err(Error::new(expr.name, ErrorKind::Dtype, format!("{given}; {right}")));
     }
     if dtype == Bool && expr.numbers {
         let detail = "arithmetic on bool: both operands are bool; use logical_and and kin, or x.cast(I64)";

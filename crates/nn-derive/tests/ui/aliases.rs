@@ -1,7 +1,7 @@
 use retrograd_nn_derive::Module;
 
 #[derive(Module)]
-#[module(alias(head.weight = "embed.weight"))]
+#[module(alias(head.weight = "embde.weight"))]
 struct NoSuchField {
     embed: f32,
 }

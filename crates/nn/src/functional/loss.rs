@@ -215,6 +215,7 @@ pub trait Losses: sealed::Sealed {
     }
 
     /// Mean of -(y log p + (1 - y) log(1 - p)) for probabilities p; logarithms are cut off at -100.
+    /// Outside of 0 to 1 a probability gives NaN; it is not checked, which would read it.
     ///
     /// # Panics
     /// If shapes differ, as for every loss below.

@@ -203,13 +203,19 @@ fn find<'n>(
         }
         match found {
             None => found = Some(name),
-            Some(first) if source.value(name)? != source.value(first)? => {
+            Some(first) if !same(&source.value(name)?, &source.value(first)?) => {
                 return Ok(Err(format!("`{name}` and `{first}` differ, but name one parameter")));
             }
             Some(_) => {}
         }
     }
     Ok(Ok(found))
+}
+
+/// A NaN is the same as itself here.
+fn same(a: &Tensor, b: &Tensor) -> bool {
+    let both_nan = || a.ne(a).logical_and(b.ne(b));
+    a.shape() == b.shape() && a.dtype() == b.dtype() && a.eq(b).logical_or(both_nan()).all(()).item() == 1.0
 }
 
 fn value(slot: &Slot<'_>) -> Tensor {

@@ -94,7 +94,8 @@ elementwise! { (o, g)
     /// # Panics
     /// If the shapes do not broadcast or the float types differ.
     MUL: arith mul(x, y) = x * y; [g * y, g * x]; Real is Mul, simplify_mul;
-    /// Quotient of two tensors, broadcast: the method form of `/`. Integers are cut toward 0, as in Rust.
+    /// Quotient of two tensors, broadcast: the method form of `/`. Integers are cut toward 0, as in Rust; a float beside
+    /// them is refused, even a whole one.
     ///
     /// *Gradient:* `g / y` and `-g * x / y^2`; 0 where `g` is 0, whatever `y` is.
     ///

@@ -35,6 +35,7 @@ impl Tensor {
     /// or without replacement a row has fewer than `n` that are not.
     #[track_caller]
     pub fn multinomial(&self, n: usize, replacement: bool, rng: &mut Rng) -> Tensor {
+        self.read_by("multinomial");
         let weights = checked(self, n, replacement).or_raise();
         let mut shape = weights.shape().clone();
         if !replacement {
