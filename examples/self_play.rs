@@ -97,25 +97,27 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Vec<[f64; 3]>>, Error> {
         par_map(0..options.seeds, |seed| career(options, game, seed))
     };
     let (runs, nets): (Vec<_>, Vec<_>) = runs.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-    let mean = |of: usize| {
+    let spread = |of: usize| {
         let over = |round: usize| {
-            let x = runs.iter().map(|run: &Vec<[f64; 3]>| run[round][of]).collect::<Vec<_>>();
-            (runs[0][round][0], Tensor::from(x).mean(()).item())
+            let x = Tensor::from(runs.iter().map(|run: &Vec<[f64; 3]>| run[round][of]).collect::<Vec<_>>());
+            (runs[0][round][0], x.mean(()).item(), x.std((), usize::from(options.seeds > 1)).item())
         };
         (0..runs[0].len()).map(over).collect::<Vec<_>>()
     };
+    let mean = |of| spread(of).into_iter().map(|(games, mean, _)| (games, mean));
     let (chart, board) = if game.drop {
         let chart =
             Chart::new("against plain search of equal time", "games against itself", "share of points");
-        let half = mean(1).into_iter().map(|(games, _)| (games, 0.5));
+        let half = mean(1).map(|(games, _)| (games, 0.5));
         (chart.line("network with search", mean(1)).dashed("as good", half), Board::default())
     } else {
-        for ((games, alone), (_, searched)) in mean(1).into_iter().zip(mean(2)) {
-            println!("{games:>4} games: {alone:>5.1} lost by its guesses, {searched:>4.1} with search");
+        for ((games, alone, sd), (_, searched, search_sd)) in spread(1).into_iter().zip(spread(2)) {
+            let with_search = format!("{searched:>4.1} ± {search_sd:.1} with search");
+            println!("{games:>4} games: {alone:>5.1} ± {sd:.1} lost by its guesses, {with_search}");
         }
         let thorough = nets.iter().map(|net| lost(net, game, 200)).collect::<Vec<_>>();
         println!("lost in the end with 200 simulations a move: {thorough:?}");
-        let shown = |of| mean(of).into_iter().map(|(games, lost)| (games, lost + 1.0));
+        let shown = |of| mean(of).map(|(games, lost)| (games, lost + 1.0));
         let chart = Chart::new("replies that beat it", "games against itself", "lost games + 1").log();
         (chart.line("network alone", shown(1)).line("with search", shown(2)), Board([0, 1]))
     };
