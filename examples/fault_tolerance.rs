@@ -62,26 +62,21 @@ fn train(data: &TensorDataset, width: usize, p: f64, epochs: usize, seed: u64) -
 }
 
 impl Net {
-    /// The accuracy with `tenths` of the units at 0, for each of several random choices of them.
-    fn wounded(&self, test: &TensorDataset, tenths: usize, wounds: usize, rng: &mut Rng) -> Vec<f64> {
+    /// The accuracy with 0 to 9 tenths of the units at 0, each for several random choices of them: `[10, wounds]`.
+    fn wounded(&self, test: &TensorDataset, wounds: usize, rng: &mut Rng) -> Tensor {
         let units = self.hidden.forward(&test.x).relu().detach();
         let width = units.size(1);
-        let alive = |order: Tensor| order.ge((width * tenths / 10) as i64).cast(F32);
-        (0..wounds)
-            .map(|_| {
-                accuracy(&self.readout.forward(&(&units * alive(Tensor::randperm(width, rng)))), &test.y)
-            })
-            .collect()
+        let accuracies = (0..10 * wounds).map(|i| {
+            let dead = width * (i / wounds) / 10;
+            let alive = Tensor::randperm(width, rng).ge(dead as i64).cast(F32);
+            accuracy(&self.readout.forward(&(&units * alive)), &test.y)
+        });
+        Tensor::from_vec(accuracies.collect(), [10, wounds])
     }
 }
 
-/// The mean and the standard deviation over networks and wounds.
-fn spread(values: &[f64]) -> (f64, f64) {
-    let values = Tensor::from(values);
-    (values.mean(()).item(), values.std((), 1).item())
-}
-
-/// For each kind of network, mean and standard deviation of the accuracy by tenths of the units destroyed.
+/// For each kind of network, the accuracy by tenths of the units destroyed: mean and standard deviation over networks
+/// and wounds.
 pub(crate) fn run(options: &Options) -> Result<Vec<Vec<(f64, f64)>>, Error> {
     let digits = data::digits(DIGITS)?;
     println!("units  dropout   accuracy with 0, 10, .. 90 % of the units destroyed");
@@ -91,13 +86,11 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Vec<(f64, f64)>>, Error> {
     for (width, p) in KINDS {
         let wound = |seed| {
             let net = train(&digits.train, width, p, options.epochs, seed)?;
-            let mut rng = Rng::new(1000 + seed);
-            Ok((0..10).map(|tenths| net.wounded(&digits.test, tenths, options.wounds, &mut rng)).collect())
+            Ok(net.wounded(&digits.test, options.wounds, &mut Rng::new(1000 + seed)))
         };
-        let nets = par_map(0..options.seeds, wound).into_iter();
-        let nets = nets.collect::<Result<Vec<Vec<Vec<f64>>>, Error>>()?;
-        let at = |tenths: usize| spread(&nets.iter().flat_map(|net| net[tenths].clone()).collect::<Vec<_>>());
-        let curve: Vec<_> = (0..10).map(at).collect();
+        let nets = par_map(0..options.seeds, wound).into_iter().collect::<Result<Vec<_>, Error>>()?;
+        let nets = stack(&nets, 0);
+        let curve: Vec<(f64, f64)> = nets.mean([0, 2]).iter().zip(nets.std([0, 2], 1).iter()).collect();
         let text: Vec<_> = curve.iter().map(|(mean, sd)| format!("{mean:.2}±{sd:.2}")).collect();
         println!("{width:>5}  {p:>7}   {}", text.join("  "));
         let points = curve.iter().enumerate().map(|(tenths, &(mean, sd))| (10.0 * tenths as f64, mean, sd));

@@ -90,12 +90,6 @@ fn train(digits: &Split, width: usize, way: usize, epochs: usize, seed: u64) -> 
     })
 }
 
-/// The mean and the standard deviation over networks.
-fn spread(looks: &[Look], of: impl Fn(&Look) -> f64) -> (f64, f64) {
-    let values = Tensor::from(looks.iter().map(of).collect::<Vec<_>>());
-    (values.mean(()).item(), values.std((), usize::from(looks.len() > 1)).item())
-}
-
 /// The weights of each unit as an image, how often it is on, and the digits that nearly always switch it on.
 fn images(look: &Look) -> Chart {
     let often = look.on.mean(0).iter::<f32>().map(|on| format!("{:.0} %:", 100.0 * on));
@@ -122,12 +116,14 @@ pub(crate) fn run(options: &Options) -> Result<Vec<Vec<Vec<Look>>>, Error> {
         for width in WIDTHS {
             let looks = par_map(0..options.seeds, |seed| train(&digits, width, way, options.epochs, seed));
             let looks = looks.into_iter().collect::<Result<Vec<_>, _>>()?;
-            let parts: [fn(&Look) -> f64; 4] = [|l| l.accuracy, |l| l.rounded, |l| l.saturated, |l| l.codes];
-            let figures = parts.map(|part| spread(&looks, part));
-            let text = figures.map(|(mean, sd)| format!("{mean:.3} ± {sd:.3}"));
+            let figures = looks.iter().map(|l| Tensor::from([l.accuracy, l.rounded, l.saturated, l.codes]));
+            let figures = stack(&figures.collect::<Vec<_>>(), 0);
+            let [mean, sd] = [figures.mean(0), figures.std(0, usize::from(options.seeds > 1))]
+                .map(|of| of.to_vec::<f64>());
+            let text = [0, 1, 2, 3].map(|of: usize| format!("{:.3} ± {:.3}", mean[of], sd[of]));
             println!("{name:<20}{width:>5}  {}", text.join("  "));
-            smooth.push((width as f64, figures[0].0, figures[0].1));
-            rounded.push((width as f64, figures[1].0, figures[1].1));
+            smooth.push((width as f64, mean[0], sd[0]));
+            rounded.push((width as f64, mean[1], sd[1]));
             of_way.push(looks);
         }
         curves = curves.band(name, smooth).dashed_band(name, rounded);

@@ -78,11 +78,9 @@ impl Network {
     }
 }
 
-/// For each epoch the blocks used, the accuracy with early exits, of the last exit, and of the plain network; and the
-/// exit that each digit of the test set takes in the end.
-type Run = (Vec<[f64; 4]>, Tensor);
-
-fn train(digits: &Split, options: &Options, seed: u64) -> Result<Run, Error> {
+/// For each epoch the blocks used, the accuracy with early exits, of the last exit, and of the plain network,
+/// `[epochs, 4]`; and the exit that each digit of the test set takes in the end.
+fn train(digits: &Split, options: &Options, seed: u64) -> Result<[Tensor; 2], Error> {
     let (Split { train, test }, mut rng) = (digits, Rng::new(seed));
     let mut branchy = Network::new(&mut rng);
     let mut plain = Network::new(&mut Rng::new(seed));
@@ -98,9 +96,9 @@ fn train(digits: &Split, options: &Options, seed: u64) -> Result<Run, Error> {
         let (passed, answers) = branchy.react(&test.x, options.sure);
         let last = [&branchy, &plain].map(|net| accuracy(&net.react(&test.x, 1.0).1, &test.y));
         let blocks = passed.cast(F64).mean(()).item() + 1.0;
-        epochs.push([blocks, accuracy(&answers, &test.y), last[0], last[1]]);
+        epochs.push(Tensor::from([blocks, accuracy(&answers, &test.y), last[0], last[1]]));
     }
-    Ok((epochs, branchy.react(&test.x, options.sure).0))
+    Ok([stack(&epochs, 0), branchy.react(&test.x, options.sure).0])
 }
 
 /// The digits that left first and last, as images.
@@ -119,12 +117,11 @@ pub(crate) fn run(options: &Options) -> Result<[Curve; 4], Error> {
     let digits = data::digits(DIGITS)?;
     let runs = par_map(0..options.seeds, |seed| train(&digits, options, seed));
     let runs = runs.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let figures = [0, 1, 2, 3].map(|of| {
-        let over = |epoch: usize| {
-            let seeds = Tensor::from(runs.iter().map(|(epochs, _)| epochs[epoch][of]).collect::<Vec<_>>());
-            (epoch as f64 + 1.0, seeds.mean(()).item(), seeds.std((), usize::from(runs.len() > 1)).item())
-        };
-        (0..options.epochs).map(over).collect::<Curve>()
+    let epochs = stack(&runs.iter().map(|run| &run[0]).collect::<Vec<_>>(), 0);
+    let (mean, sd) = (epochs.mean(0), epochs.std(0, usize::from(options.seeds > 1)));
+    let figures = [0, 1, 2, 3].map(|of: usize| {
+        let spread = mean.select(1, of).iter().zip(sd.select(1, of).iter());
+        (1..).zip(spread).map(|(epoch, (mean, sd))| (f64::from(epoch), mean, sd)).collect::<Curve>()
     });
     println!("epoch   blocks used    accuracy, leaving early   of the last exit   of the plain network");
     for (i, blocks) in figures[0].iter().enumerate() {
@@ -138,7 +135,7 @@ pub(crate) fn run(options: &Options) -> Result<[Curve; 4], Error> {
     let charts = [
         steps.dashed("plain network", [1.0, options.epochs as f64].map(|epoch| (epoch, BLOCKS as f64))),
         right.dashed_band("plain network", plain),
-        extremes(&digits.test, &runs[0].1),
+        extremes(&digits.test, &runs[0][1]),
     ];
     save_svg(&options.out, &charts)?;
     Ok(figures)
