@@ -14,7 +14,7 @@ fn few_replies_beat_it() {
     for rounds in run(&options).expect("the picture can be written") {
         let ([_, early, _], [_, alone, searched]) = (rounds[0], rounds[7]);
         // Of seeds 0 to 4: 82 to 137 lost after 50 games, 0 to 6 after 400, and none with the search.
-        assert!(alone < early / 4.0 && searched <= 1.0, "{rounds:?}");
+        assert!(alone < early / 4.0 && searched <= alone.min(1.0), "{rounds:?}");
     }
 }
 
