@@ -167,6 +167,24 @@ fn networks_and_chains_have_their_exact_peaks() {
     exact("inverse", || made(square.inv().matmul(&square).exp()));
 }
 
+/// Products so small that a weight's gradient is made by another thread while the walk goes on.
+fn a_deep_network_has_one_peak_at_any_number_of_threads() {
+    let rng = &mut Rng::new(6);
+    let layers: Vec<Linear> = (0..12).map(|_| Linear::new(64, 64, rng)).collect();
+    let x = Tensor::randn([64, 64], rng);
+    layers.iter().flat_map(Module::parameters).for_each(|p| _ = p.force());
+    x.force();
+    let step = || {
+        let y = layers.iter().fold(x.clone(), |h, layer| layer.forward(&h).sigmoid());
+        y.square().mean(()).backward()
+    };
+    let peaks = [1, 2, 3, 2].map(|threads| {
+        with_threads(threads, || exact("deep", step));
+        dry_run(step).peak
+    });
+    assert!(peaks.iter().all(|&peak| peak == peaks[0]), "{peaks:?}");
+}
+
 #[test]
 fn peaks_are_exact() {
     let mut number = Tensor::from(1.0f32);
@@ -175,4 +193,5 @@ fn peaks_are_exact() {
     a_model_made_inside_counts_with_its_steps();
     statistics_of_all_batches_are_planned();
     networks_and_chains_have_their_exact_peaks();
+    a_deep_network_has_one_peak_at_any_number_of_threads();
 }

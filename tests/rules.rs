@@ -2,7 +2,7 @@
 
 use retrograd::prelude::*;
 use retrograd::{
-    GradCheck, Tap, gradcheck, gradcheck_against, gradgradcheck, op, profile, remat, vmap, with_vjp,
+    GradCheck, Tap, gradcheck, gradcheck_against, gradgradcheck, hvp, op, profile, remat, vmap, with_vjp,
 };
 use std::sync::{Arc, Mutex};
 
@@ -116,6 +116,41 @@ fn rules_replace_gradients_of_any_order_and_under_vmap() {
     assert!((&outside[0] - want.sum(0)).abs().amax(()).item() < 1e-12);
     let few = attempt(|| with_vjp(&[&w], |x| x[0].clone(), |_, _, _| vec![]).sum(()).backward());
     assert!(few.unwrap_err().to_string().contains("0 cotangents for 1 operands"));
+}
+
+/// A bias that joins its product has the gradients of one that is added, whatever of the operands is asked for.
+#[test]
+fn a_bias_has_the_gradients_of_a_sum() {
+    let [x, w, b] = [(vec![2, 5, 4], 1), (vec![3, 4], 2), (vec![3], 3)].map(|(s, seed)| seeded(&s[..], seed));
+    let joined = |x: &Tensor, w: &Tensor, b: &Tensor| x.linear(w, Some(b)).tanh().square().sum(());
+    let apart = |x: &Tensor, w: &Tensor, b: &Tensor| (x.matmul(w.t()) + b).tanh().square().sum(());
+    for tracked in 1..8_u32 {
+        let track = |t: &Tensor, i: u32| if tracked >> i & 1 == 1 { t.tracked() } else { t.clone() };
+        let (x, w, b) = (track(&x, 0), track(&w, 1), track(&b, 2));
+        let (got, want) = (joined(&x, &w, &b).backward(), apart(&x, &w, &b).backward());
+        for t in [&x, &w, &b] {
+            assert_eq!(got.get(t).map(bits), want.get(t).map(bits), "tracked {tracked:b}");
+        }
+    }
+    let all = [&x, &w, &b];
+    gradgradcheck(|x| joined(&x[0], &x[1], &x[2]), &all).unwrap();
+    let direction = [&x * 0.5, &w * -1.0, &b + 1.0];
+    let along: Vec<&Tensor> = direction.iter().collect();
+    let derivative =
+        |f: &dyn Fn(&Tensor, &Tensor, &Tensor) -> Tensor| hvp(|x| f(&x[0], &x[1], &x[2]), &all, &along).1;
+    for (got, want) in derivative(&joined).iter().zip(&derivative(&apart)) {
+        assert!(got.allclose(want, 1e-12, 1e-14));
+    }
+    let rows = vmap(|x| x[0].linear(&w, Some(&x[1])), &[&x, &seeded([2, 3], 4)]);
+    assert_eq!(
+        bits(&rows.select(0, 1)),
+        bits(&x.select(0, 1).linear(&w, Some(&seeded([2, 3], 4).select(0, 1))))
+    );
+
+    let (w, hidden) = (w.tracked(), b.tracked());
+    let grads = joined(&x, &w, &hidden.detach()).backward();
+    let missing = grads.why_missing(&hidden).to_string();
+    assert!(missing.starts_with("cut by detach at tests/rules.rs"), "{missing}");
 }
 
 #[test]

@@ -85,11 +85,13 @@ pub(crate) fn sweep(roots: Vec<(&Edge, Tensor)>, request: &Request<'_>) -> Resul
     for (root, seed) in roots {
         s.add(root, Sum::Some(seed));
     }
-    while let Some(id) = s.order.pop() {
-        let due = s.due.remove(&id).expect("an id in the queue is due");
-        s.visit(id, due)?;
-    }
-    Ok(s.found)
+    hidden::to_the_end(|| {
+        while let Some(id) = s.order.pop() {
+            let due = s.due.remove(&id).expect("an id in the queue is due");
+            s.visit(id, due)?;
+        }
+        Ok(s.found)
+    })
 }
 
 /// The records on a path from one of `roots` to a wanted one. Ids descend along edges, so one pass in ascending order of
@@ -170,6 +172,9 @@ impl Sweep<'_> {
         hidden::within_rule(record, || self.apply_rule(record, g))
     }
     fn apply_rule(&mut self, record: &Arc<Record>, g: Tensor) -> Result<(), Error> {
+        for (edge, part) in hidden::pass(record, &g, &|e| self.leads(e.record())) {
+            self.add(&edge, Sum::Some(part));
+        }
         if !record.fusable() && hidden::is_pending(&g) {
             self.force_with_leaves(&g);
         }
@@ -178,7 +183,9 @@ impl Sweep<'_> {
             return Err(self.spent(record));
         };
         drop(g);
-        for (edge, part) in edges.into_iter().zip(parts) {
+        let mut parts = parts.into_iter();
+        for edge in edges {
+            let part = parts.next().unwrap_or(Cotangent::None);
             let Some(edge) = edge else { continue };
             match part {
                 Cotangent::Some(part) => self.add(&edge, Sum::Some(part)),

@@ -291,14 +291,12 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     if watch::on() {
         return watch::op(op, x, at).or_raise();
     }
-    let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
     let kernel = op.kernel(&specs, &out);
     let counted = matches!(&kernel, Kernel::Call(call) if profile::on() || call.waits());
     let flops = if counted { op.flops(&specs, &out) } else { 0 };
     let fuses = kernel.fuses();
-    let values = run(kernel, flops, &x, out);
-    let edges: Edges = x.iter().map(|t| t.edge.clone()).collect();
-    let edge = mark(op, fuses, edges, &x, &values, specs, at);
+    let values = run(kernel, flops, x, out);
+    let edge = mark(op, fuses, x, &values, specs, at);
     let place = |out| edge.clone().map(|e| Edge { record: e.record, out });
     values
         .into_iter()
@@ -310,15 +308,15 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
 fn mark(
     op: impl Op,
     fuses: bool,
-    edges: Edges,
-    x: &[Tensor],
+    x: &[&Tensor],
     values: &[Held],
     specs: SmallVec<[Spec; 2]>,
     at: &'static Location<'static>,
 ) -> Option<Edge> {
-    if edges.iter().all(Option::is_none) {
+    if x.iter().all(|t| t.edge.is_none()) {
         return None;
     }
+    let edges: Edges = x.iter().map(|t| t.edge.clone()).collect();
     let why = match op.gradient() {
         Gradient::None(why) => Some(why),
         Gradient::Rule if values.iter().any(|v| !v.dtype.is_float()) => Some("its result is not a float"),
@@ -332,11 +330,12 @@ fn mark(
     Some(Edge { record, out: 0 })
 }
 #[track_caller]
-fn run(kernel: Kernel, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+fn run(kernel: Kernel, flops: u64, x: &[&Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     match kernel {
         Kernel::Call(call) => run_call(call, flops, x, out),
         Kernel::Compose(f) => {
-            let made = crate::no_grad(|| f(x));
+            let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
+            let made = crate::no_grad(|| f(&x));
             made.into_iter().map(|t| t.value).collect()
         }
         Kernel::Expand => smallvec![expand(&x[0].value, only(out).shape)],
@@ -398,7 +397,7 @@ fn reshape(x: &Held, shape: Shape) -> Held {
     }
 }
 #[track_caller]
-fn run_call(call: Call, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+fn run_call(call: Call, flops: u64, x: &[&Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     let x: SmallVec<[&Held; 4]> = x.iter().map(|t| &t.value).collect();
     crate::plan::force(&x);
     if call.waits() {
@@ -415,7 +414,7 @@ fn run_call(call: Call, flops: u64, x: &[Tensor], out: Specs) -> SmallVec<[Held;
 pub(crate) fn beside(f: impl FnOnce() -> (Tensor, Tensor)) -> (Tensor, Tensor) {
     let (a, b) = mode::waiting(f);
     if !mode::is_waiting() {
-        crate::plan::force(&[&a.value, &b.value]);
+        crate::plan::beside(&a.value, &b.value);
     }
     (a, b)
 }

@@ -20,7 +20,7 @@ mod half;
 mod product;
 mod random;
 pub(crate) use convolution::{Part, Sizes, convolution};
-pub(crate) use product::product;
+pub(crate) use product::{linear, product};
 pub(crate) use random::{Random, dropout, random};
 
 /// A named loop over operands in memory.

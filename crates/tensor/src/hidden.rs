@@ -65,7 +65,8 @@ pub fn ruled(
     let spec =
         |e: &Option<Edge>| e.as_ref().and_then(|e| e.record.spec().cloned()).unwrap_or_else(|| y.spec());
     let specs = edges.iter().map(spec).collect();
-    let record = record::op(op, false, edges.into(), inputs, std::slice::from_ref(&y.value), specs, at);
+    let inputs: SmallVec<[&Tensor; 4]> = inputs.iter().collect();
+    let record = record::op(op, false, edges.into(), &inputs, std::slice::from_ref(&y.value), specs, at);
     with_edge(y, Some(Edge { record, out: 0 }))
 }
 /// The identity of the tensor's value, shared by its handles.
@@ -149,4 +150,19 @@ pub fn pull(
     wanted: &dyn Fn(&Edge) -> bool,
 ) -> Option<(SmallVec<[Option<Edge>; 2]>, Cotangents)> {
     record::pull(record, g, take, wanted).map(|(taken, parts)| (taken.edges, parts))
+}
+/// The cotangents that are the output's, `g`, summed, with the edges of their operands. [`pull`] does not give these.
+pub fn pass(record: &Record, g: &Tensor, wanted: &dyn Fn(&Edge) -> bool) -> SmallVec<[(Edge, Tensor); 1]> {
+    record::pass(record, g, wanted)
+}
+/// Runs `walk`, which pulls records, to its end: what it has left to other threads is done after.
+pub fn to_the_end<R>(walk: impl FnOnce() -> R) -> R {
+    struct Settle;
+    impl Drop for Settle {
+        fn drop(&mut self) {
+            crate::plan::settle();
+        }
+    }
+    let _settle = Settle;
+    walk()
 }

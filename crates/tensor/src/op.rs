@@ -169,6 +169,11 @@ pub trait Op: fmt::Debug + Send + Sync + 'static {
     fn saves(&self, _tracked: u64) -> Saves {
         Saves::NOTHING
     }
+    /// The operands (by bit) whose cotangent is that of the one output, summed to their shape. Their sums join the pass that
+    /// computes it; [`Op::vjp`] is not asked for them, and may leave out the last ones.
+    fn passes(&self) -> u64 {
+        0
+    }
     /// The cotangent of each operand, from those of the outputs, in tensor operations. Only an operation with
     /// [`Gradient::None`] has none.
     fn vjp(&self, _cx: &Context<'_>, _g: &Tensor) -> Cotangents {
@@ -232,6 +237,9 @@ impl Op for Arc<dyn Op> {
     }
     fn saves(&self, tracked: u64) -> Saves {
         (**self).saves(tracked)
+    }
+    fn passes(&self) -> u64 {
+        (**self).passes()
     }
     fn vjp(&self, cx: &Context<'_>, g: &Tensor) -> Cotangents {
         (**self).vjp(cx, g)

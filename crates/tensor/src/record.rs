@@ -298,7 +298,7 @@ impl Saving {
         let output = self.output.then(|| value.save());
         let rule = MapRule { expr: self.expr, out: self.out, saved: self.saved, output, shapes: self.shapes };
         let leaves = leaves(&edges);
-        let spec = Some(Spec { shape: value.shape.clone(), dtype: value.dtype });
+        let spec = Some(value.spec());
         let state = State { inputs: edges, weak: SmallVec::new(), rule: Some(Rule::Map(rule)) };
         Edge { record: Record::new(name, at, Kind::Op, leaves, spec, state), out: 0 }
     }
@@ -308,13 +308,13 @@ pub(crate) fn op(
     op: Box<dyn Op>,
     fuses: bool,
     edges: SmallVec<[Option<Edge>; 2]>,
-    inputs: &[Tensor],
+    inputs: &[&Tensor],
     outputs: &[Held],
     specs: SmallVec<[Spec; 2]>,
     at: &'static Location<'static>,
 ) -> Arc<Record> {
     let saves = op.saves(tracked(&edges));
-    let spec = outputs.first().map(|v| Spec { shape: v.shape.clone(), dtype: v.dtype });
+    let spec = outputs.first().map(|v| v.spec());
     let name = op.name();
     let inputs = inputs.iter().enumerate().map(|(i, t)| saves.keeps(i).then(|| t.value.save())).collect();
     let outputs =
@@ -403,6 +403,27 @@ pub(crate) fn pull(
     let parts = run(record, state.rule.as_ref()?, &edges, g, wanted);
     Some((Taken { edges, rule: None }, parts))
 }
+/// The cotangents that are the output's, `g`, summed: of those operands that the operation says and `wanted` picks.
+pub(crate) fn pass(
+    record: &Record,
+    g: &Tensor,
+    wanted: &dyn Fn(&Edge) -> bool,
+) -> SmallVec<[(Edge, Tensor); 1]> {
+    let state = record.state();
+    let Some(Rule::Op(rule)) = &state.rule else { return SmallVec::new() };
+    let passes = rule.op.passes();
+    if passes == 0 {
+        return SmallVec::new();
+    }
+    let edges = || state.inputs.iter().enumerate().filter(|(i, _)| passes & bit(*i) != 0);
+    let reached = |e: &&Edge| e.record.is_tracked() && wanted(e);
+    let found =
+        edges().filter_map(|(i, e)| Some((e.as_ref().filter(reached)?.clone(), rule.specs[i].shape.clone())));
+    let found: SmallVec<[(Edge, Shape); 1]> = found.collect();
+    drop(state);
+    let run = || found.into_iter().map(|(edge, shape)| (edge, g.sum_to(&shape))).collect();
+    if watch::on() { watch::within_rule(record.name, record.at, run) } else { run() }
+}
 fn run(
     record: &Arc<Record>,
     rule: &Rule,
@@ -414,7 +435,10 @@ fn run(
     let needs = edges.iter().enumerate().fold(0, |m, (i, e)| m | if need(e) { bit(i) } else { 0 });
     let run = || match rule {
         Rule::Map(m) => m.run(record, edges, needs, g),
-        Rule::Op(o) => o.op.vjp(&Context { record, edges, needs, rule: o }, g),
+        Rule::Op(o) => {
+            let needs = needs & !o.op.passes();
+            o.op.vjp(&Context { record, edges, needs, rule: o }, g)
+        }
     };
     if watch::on() { watch::within_rule(record.name, record.at, run) } else { run() }
 }

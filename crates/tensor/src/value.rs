@@ -11,6 +11,7 @@ use crate::dry;
 use crate::dtype::{DType, Number};
 use crate::layout::Layout;
 use crate::mode;
+use crate::op::Spec;
 use crate::profile;
 use crate::scalar::Expr;
 use crate::shape::Shape;
@@ -150,6 +151,7 @@ macro_rules! handle {
 handle!(Held, hold, release);
 handle!(Saved, save, unsave);
 impl Held {
+    #[inline]
     pub(crate) fn new(value: Value) -> Held {
         value.cell.hold();
         Held(Arc::new(value))
@@ -178,6 +180,7 @@ impl View {
     }
 }
 impl Value {
+    #[inline]
     fn make(dtype: DType, shape: Shape, place: Place, cell: Cell<Pending, View>) -> Held {
         let (numel, range) = (shape.numel(), std::sync::OnceLock::new());
         let Place { space, sink, after, tree, called } = place;
@@ -205,6 +208,10 @@ impl Value {
     /// Whether a dry run has made this value: ready, without elements.
     pub(crate) fn is_planned(&self) -> bool {
         self.cell.result().is_some_and(|view| view.buffer.is_planned())
+    }
+    /// Shape and dtype.
+    pub(crate) fn spec(&self) -> Spec {
+        Spec { shape: self.shape.clone(), dtype: self.dtype }
     }
     /// KiB of elements.
     pub(crate) fn kib(&self) -> u64 {

@@ -15,20 +15,32 @@ use std::borrow::Cow;
 /// and `right` say which operand is read transposed. An operand with one axis is a row on the left, a column on
 /// the right (a row, if read transposed).
 pub(crate) fn product(left: bool, right: bool) -> Call {
-    Call::new("product", move |x, out| {
-        let [a, b] = x else { unreachable!("a product has two operands") };
-        let (a, b, out) = (Side::new(a, left, false), Side::new(b, right, true), &mut out[0]);
-        match out.dtype() {
-            F32 => typed::<f32>(a, b, out),
-            F64 => typed::<f64>(a, b, out),
-            I64 => typed::<i64>(a, b, out),
-            I32 => typed::<i32>(a, b, out),
-            F16 => halves::<f16>(&a, &b, out),
-            BF16 => halves::<bf16>(&a, &b, out),
-            _ => typed::<u8>(a, b, out),
-        }
-    })
+    // A closure that captures nothing is boxed without memory of its own.
+    match (left, right) {
+        (false, false) => Call::new("product", |x, out| multiplied(x, [false, false], out)),
+        (false, true) => Call::new("product", |x, out| multiplied(x, [false, true], out)),
+        (true, false) => Call::new("product", |x, out| multiplied(x, [true, false], out)),
+        (true, true) => Call::new("product", |x, out| multiplied(x, [true, true], out)),
+    }
     .waiting()
+}
+/// The product of rows with a matrix that is read transposed, and a third operand, of a number for each column, added
+/// to it; of single or double floats.
+pub(crate) fn linear() -> Call {
+    Call::new("linear", |x, out| multiplied(x, [false, true], out)).waiting()
+}
+fn multiplied(x: &[View<'_>], [left, right]: [bool; 2], out: &mut [ViewMut<'_>]) {
+    let ([a, b], bias) = x.split_first_chunk().expect("a product has two operands");
+    let (a, b, bias, out) = (Side::new(a, left, false), Side::new(b, right, true), bias.first(), &mut out[0]);
+    match out.dtype() {
+        F32 => typed::<f32>(a, b, bias, out),
+        F64 => typed::<f64>(a, b, bias, out),
+        I64 => typed::<i64>(a, b, bias, out),
+        I32 => typed::<i32>(a, b, bias, out),
+        F16 => halves::<f16>(&a, &b, out),
+        BF16 => halves::<bf16>(&a, &b, out),
+        _ => typed::<u8>(a, b, bias, out),
+    }
 }
 
 /// An operand and its layout as `[batch.., rows, cols]`.
@@ -52,8 +64,13 @@ impl<'v, 'a> Side<'v, 'a> {
 }
 
 /// A product in the operands' own type.
-fn typed<T: Element + gemm::Product>(a: Side<'_, '_>, b: Side<'_, '_>, out: &mut ViewMut<'_>) {
-    multiply(own(a), own(b), out.data::<T>());
+fn typed<T: Element + gemm::Product>(
+    a: Side<'_, '_>,
+    b: Side<'_, '_>,
+    bias: Option<&View<'_>>,
+    out: &mut ViewMut<'_>,
+) {
+    multiply(own(a), own(b), bias.map(View::dense).as_deref(), out.data::<T>());
 }
 fn own<'a, T: Element>(side: Side<'_, 'a>) -> Strided<'a, T> {
     (side.view.data::<T>().into(), side.layout)
@@ -69,39 +86,40 @@ where
         (half::widened(&data).into(), layout)
     };
     let mut product = vec![0.0_f32; out.shape().numel()];
-    multiply(wide(a), wide(b), &mut product);
+    multiply(wide(a), wide(b), None, &mut product);
     half::rounded(&product, out.data::<T>());
 }
 
 /// Elements, and the layout that a matrix or a batch of matrices has among them.
 type Strided<'a, T> = (Cow<'a, [T]>, Layout);
 
-fn multiply<T: Element + gemm::Product>(a: Strided<'_, T>, b: Strided<'_, T>, out: &mut [T]) {
+fn multiply<T: Element + gemm::Product>(
+    a: Strided<'_, T>,
+    b: Strided<'_, T>,
+    bias: Option<&[T]>,
+    out: &mut [T],
+) {
     if out.is_empty() {
         return;
     }
     if a.1.rank() == 2 && b.1.rank() == 2 {
-        return pairs(&a, &b, &[a.1.offset], &[b.1.offset], out);
+        return pairs((&a, &[a.1.offset]), (&b, &[b.1.offset]), bias, out);
     }
     // With one matrix on the right, the leading axes of the left are rows of one product.
     let alone = lead(&b.1).numel() == 1;
     let (a, b) = if alone && a.1.rank() > 2 { (rows(a), last_two(b)) } else { (a, b) };
     let batch = shape::broadcast("product", &lead(&a.1), &lead(&b.1)).expect("the operands were accepted");
-    if a.1.shape[a.1.rank() - 1] == 0 {
-        return out.fill(T::default());
-    }
-    pairs(&a, &b, &offsets(&a.1, &batch), &offsets(&b.1, &batch), out);
+    pairs((&a, &offsets(&a.1, &batch)), (&b, &offsets(&b.1, &batch)), bias, out);
 }
 /// The products of the matrices that begin at these places, pair by pair.
 fn pairs<T: Element + gemm::Product>(
-    a: &Strided<'_, T>,
-    b: &Strided<'_, T>,
-    starts: &[usize],
-    over: &[usize],
+    (a, starts): (&Strided<'_, T>, &[usize]),
+    (b, over): (&Strided<'_, T>, &[usize]),
+    bias: Option<&[T]>,
     out: &mut [T],
 ) {
     let ([m, k], n) = ([a.1.shape[a.1.rank() - 2], a.1.shape[a.1.rank() - 1]], b.1.shape[b.1.rank() - 1]);
-    gemm::product(out, starts.len(), m, k, n, operand(a, starts), operand(b, over));
+    gemm::product(out, starts.len(), [m, k, n], operand(a, starts), operand(b, over), bias);
 }
 /// The axes before the matrix.
 fn lead(layout: &Layout) -> Shape {
@@ -123,8 +141,8 @@ fn offsets(layout: &Layout, batch: &Shape) -> Vec<usize> {
 }
 /// All axes but the last as one; elements that do not lie so are copied.
 fn rows<'a, T: Element>((data, layout): Strided<'a, T>) -> Strided<'a, T> {
-    let cols = layout.shape[layout.rank() - 1];
-    let flat = Shape::from([layout.numel() / cols.max(1), cols]);
+    let (cols, lead) = layout.shape.split_last().expect("a batch of matrices");
+    let flat = Shape::from([lead.iter().product(), *cols]);
     match layout.reshape(&flat) {
         Some(layout) => (data, layout),
         None => (dense(&data, &layout).0.into_owned().into(), Layout::dense(flat)),

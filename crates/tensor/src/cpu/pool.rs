@@ -3,7 +3,8 @@
 //! A worker that has nothing to do spins for a short while, so that a burst of jobs is handed over in well under
 //! a microsecond, and then parks. Nobody ever waits in a queue: a thread that finds the pool busy (another thread
 //! has it, or this call is nested in a part) runs its parts itself, in order. Which thread runs a part may
-//! therefore differ from run to run, so the parts of a job must not depend on it.
+//! therefore differ from run to run, so the parts of a job must not depend on it. A thread may also send one task
+//! and go on; it has the pool until it settles.
 //!
 //! The structure to understand is the [`Pool::ticket`] word, `epoch << 16 | open seats`. The caller publishes a
 //! job and then a ticket; a worker joins by taking a seat with one compare-and-swap; the caller closes the ticket,
@@ -23,7 +24,11 @@ const SPIN: Duration = Duration::from_micros(30);
 const SEAT_BITS: u32 = 16;
 const SEATS: u64 = (1 << SEAT_BITS) - 1;
 
-thread_local! { static LIMIT: Cell<usize> = const { Cell::new(0) }; }
+thread_local! {
+    static LIMIT: Cell<usize> = const { Cell::new(0) };
+    /// What this thread has sent; the pool is its own as long.
+    static ERRAND: Cell<Option<Errand>> = const { Cell::new(None) };
+}
 
 /// The number of threads, the calling one included, that an operation on this thread may use: the limit set by
 /// [`with_threads`], else the number of cores. PyTorch's `get_num_threads`.
@@ -60,17 +65,65 @@ pub fn with_threads<R>(n: usize, f: impl FnOnce() -> R) -> R {
 /// A panic of `f` goes on to the caller after every worker has left; parts not yet begun are then dropped.
 pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
     let helpers = (threads() - 1).min(parts.saturating_sub(1)).min(SEATS as usize);
-    if helpers == 0 || POOL.busy.swap(true, Acquire) {
+    if helpers == 0 {
         return (0..parts).for_each(f);
     }
-    let job = Job { f, parts, next: AtomicUsize::new(0), panic: Mutex::new(None) };
+    settle();
+    if POOL.busy.swap(true, Acquire) {
+        return (0..parts).for_each(f);
+    }
+    let job = Job::new(f, parts);
     POOL.hire(helpers);
     POOL.publish(&job, helpers);
     job.run();
     POOL.close(helpers);
-    POOL.busy.store(false, Release);
-    if let Some(payload) = lock(&job.panic).take() {
-        resume_unwind(payload);
+    job.end();
+}
+
+/// Has `task` run by another thread while this one goes on, if the pool is free; else runs it here. It is done when
+/// [`settle`] or this thread's next [`parallel`] job on several threads returns.
+pub(crate) fn send(task: impl FnOnce() + Send + 'static) {
+    settle();
+    if threads() == 1 || POOL.busy.swap(true, Acquire) {
+        return task();
+    }
+    let task = Mutex::new(Some(task));
+    let task: Task = Box::new(move |_| {
+        let task = lock(&task).take();
+        task.into_iter().for_each(|task| task());
+    });
+    // SAFETY: the errand keeps the task, which does not move with its box, until its job is closed.
+    let f = unsafe { &*std::ptr::from_ref(&*task) };
+    let errand = Errand { job: Box::new(Job::new(f, 1)), _task: task };
+    POOL.hire(1);
+    POOL.publish(&errand.job, 1);
+    ERRAND.set(Some(errand));
+}
+
+/// Returns when the task that this thread has sent is done: here, if nobody has begun it.
+///
+/// # Panics
+/// As [`parallel`].
+pub(crate) fn settle() {
+    let Some(errand) = ERRAND.take() else { return };
+    errand.job.run();
+    drop(errand);
+}
+
+type Task = Box<dyn Fn(usize) + Send + Sync>;
+/// A task that was sent; dropped, a worker has left it.
+struct Errand {
+    job: Box<Job<'static>>,
+    _task: Task,
+}
+impl Drop for Errand {
+    fn drop(&mut self) {
+        POOL.close(1);
+        if std::thread::panicking() {
+            POOL.busy.store(false, Release);
+        } else {
+            self.job.end();
+        }
     }
 }
 
@@ -81,7 +134,17 @@ struct Job<'a> {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    fn new(f: &'a (dyn Fn(usize) + Sync), parts: usize) -> Self {
+        Job { f, parts, next: AtomicUsize::new(0), panic: Mutex::new(None) }
+    }
+    /// Gives the pool back, from which every worker has left the job, and goes on with a panic of a part.
+    fn end(&self) {
+        POOL.busy.store(false, Release);
+        if let Some(payload) = lock(&self.panic).take() {
+            resume_unwind(payload);
+        }
+    }
     fn run(&self) {
         let parts = AssertUnwindSafe(|| {
             loop {
@@ -307,6 +370,50 @@ mod tests {
                 s.spawn(move || with_threads(n, || (0..500).for_each(|round| check_once(round % 13))));
             }
         });
+    }
+
+    #[test]
+    fn what_is_sent_is_done_once_and_before_it_is_settled() {
+        for n in [1, 2, 3] {
+            with_threads(n, || {
+                let done: &'static AtomicUsize = Box::leak(Box::default());
+                for round in 1..500 {
+                    send(move || _ = done.fetch_add(1, Relaxed));
+                    match round % 3 {
+                        0 => settle(),
+                        1 => check_once(8), // takes the pool back
+                        _ => {}             // the next one does
+                    }
+                    if round % 3 < 2 {
+                        assert_eq!(done.load(Relaxed), round);
+                    }
+                }
+                settle();
+                assert_eq!(done.load(Relaxed), 499);
+            });
+        }
+    }
+
+    #[test]
+    fn a_panic_of_what_was_sent_reaches_its_sender() {
+        for n in [1, 2, 3] {
+            with_threads(n, || {
+                let caught = catch_unwind(|| {
+                    send(|| resume_unwind(Box::new(7)));
+                    settle();
+                });
+                assert_eq!(caught.unwrap_err().downcast_ref::<i32>(), Some(&7));
+                check_once(16);
+            });
+        }
+    }
+
+    #[test]
+    fn a_thread_may_end_before_what_it_sent() {
+        for _ in 0..50 {
+            std::thread::spawn(|| with_threads(2, || send(std::thread::yield_now))).join().expect("it ends");
+            with_threads(2, || check_once(8));
+        }
     }
 
     #[test]

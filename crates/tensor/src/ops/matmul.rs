@@ -98,8 +98,11 @@ impl Op for Product {
         Kernel::Call(call::product(self.left, self.right))
     }
     fn flops(&self, x: &[Spec], out: &[Spec]) -> u64 {
-        let a = self.parts(&x[0].shape, &x[1].shape).expect("accepted by infer").a;
-        2 * (out[0].shape.numel() * a[a.rank() - 1 - usize::from(self.left)]) as u64
+        let from_end = if self.left { 2 } else { 1 };
+        let a = &x[0].shape;
+        // A vector read transposed is a column: its products are sums of one term.
+        let inner = a.rank().checked_sub(from_end).map_or(1, |axis| a[axis]);
+        2 * (out[0].shape.numel() * inner) as u64
     }
     fn saves(&self, tracked: u64) -> Saves {
         // Each gradient reads the other operand.
@@ -257,27 +260,6 @@ impl Tensor {
     pub fn dot(&self, other: impl Into<Operand>) -> Tensor {
         self.times(Product { name: "dot", ranks: Some([1, 1]), ..MATMUL }, other.into())
     }
-    /// `x wᵀ + b`: this tensor's last axis mapped by a weight `[out, in]`, with a bias `[out]` if there is one.
-    ///
-    /// Composite of [`Tensor::matmul`] and a sum.
-    ///
-    /// *Gradient:* `g w`, `gᵀ x` and `g`, the last two summed over all axes before the last.
-    ///
-    /// ```
-    /// use retrograd_tensor::Tensor;
-    /// let (x, w) = (Tensor::from([1.0f32, 2.0]), Tensor::from([[1.0f32, 0.0], [0.0, 1.0], [1.0, 1.0]]));
-    /// assert_eq!(x.linear(&w, Some(&Tensor::from(vec![10.0f32; 3]))).to_vec::<f32>(), [11.0, 12.0, 13.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If the weight's last size is not this tensor's, or the bias does not fit.
-    #[track_caller]
-    pub fn linear(&self, weight: impl Into<Operand>, bias: Option<&Tensor>) -> Tensor {
-        let product = self.times(Product { name: "linear", right: true, ..MATMUL }, weight.into());
-        let Some(bias) = bias else { return product };
-        shape::broadcasts_to("linear", bias.shape(), product.shape()).or_raise();
-        product + bias
-    }
     /// `beta * self + alpha * (a b)` for matrices `a` and `b`; this tensor is broadcast to the product's shape.
     ///
     /// Composite of [`Tensor::matmul`] and a sum.
@@ -410,5 +392,6 @@ pub(crate) const ENTRIES: &[Entry] = &[
     Entry::new("tensordot", |x, a| vec![x[0].tensordot(&x[1], a.ints("dims_a"), a.ints("dims_b"))]),
 ];
 
+mod linear;
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,8 @@ use std::sync::atomic::{Ordering::Acquire, fence};
 
 /// Elements from which a turned operand is laid out anew by tiles, rather than read across.
 const TURNED: usize = 1 << 12;
+/// Bytes of a result up to which a fresh block is better than a copy.
+const FRESH: usize = 1 << 16;
 
 /// A dense operand, read where it lies.
 pub(crate) struct Leaf {
@@ -82,9 +84,9 @@ impl<'g> Binding<'g> {
     /// Notes leaves and numbers of the needed part of the graph, and gives its structure.
     #[track_caller]
     pub(super) fn read(&mut self, graph: &Graph<'g>) -> Key {
-        let mut item_of: SmallVec<[u32; 128]> = smallvec![NONE; graph.nodes.len()];
-        let mut items = Vec::with_capacity(graph.nodes.len());
-        let mut args = Vec::with_capacity(2 * graph.nodes.len());
+        let mut item_of: SmallVec<[u32; 32]> = smallvec![NONE; graph.nodes.len()];
+        let mut items = SmallVec::with_capacity(graph.nodes.len());
+        let mut args = SmallVec::with_capacity(2 * graph.nodes.len());
         for (i, node) in graph.nodes.iter().enumerate().rev() {
             let (Some(guard), true) = (&node.guard, node.needed) else { continue };
             let recipe = guard.recipe();
@@ -240,6 +242,7 @@ impl<'g> Binding<'g> {
         }
         // An early output takes an early-dying operand.
         order.sort_unstable();
+        let alone = order.len() == 1;
         let mut dying = self.dying(graph, code);
         for (def, val, node) in order {
             let made = matches!(code.vals[val as usize].place, Place::Slot(_));
@@ -251,8 +254,11 @@ impl<'g> Binding<'g> {
             }
             let value = graph.nodes[node].value;
             let bytes = value.numel * value.dtype.size();
+            // To take over what the step itself reads is to copy afterwards: where that is little, a block of its own is
+            // better for a single result.
+            let until = if alone && bytes <= FRESH { def } else { def + 1 };
             let fits = |d: &Dying| {
-                d.numel == value.numel && d.size == value.dtype.size() && d.last_use <= def && made
+                d.numel == value.numel && d.size == value.dtype.size() && d.last_use < until && made
             };
             let reused = dying.iter().position(fits).map(|k| dying.swap_remove(k));
             memory::count_output(reused.is_some());
@@ -314,18 +320,17 @@ impl<'g> Binding<'g> {
         found
     }
 
-    /// Makes the results visible, releases the locks, and only then drops what they were made of.
-    pub(super) fn publish(self, mut graph: Graph<'_>) {
+    /// Makes the results visible. What they were made of is to be dropped after the graph, which holds the locks.
+    pub(super) fn publish(&mut self, graph: &mut Graph<'_>) -> SmallVec<[Pending; 8]> {
         let mut recipes: SmallVec<[Pending; 8]> = SmallVec::new();
-        let outs = self.outs.into_iter().map(|o| (o.node, o.buffer));
-        let sinks = self.sinks.into_iter().map(|s| (s.node, s.buffer));
+        let outs = self.outs.drain(..).map(|o| (o.node, o.buffer));
+        let sinks = self.sinks.drain(..).map(|s| (s.node, s.buffer));
         for (node, buffer) in outs.chain(sinks) {
             let guard = graph.nodes[node].guard.as_mut().expect("a result is locked");
             recipes.push(guard.publish(View::dense(buffer)));
         }
         graph.reprice();
-        drop(graph);
-        drop(recipes);
+        recipes
     }
 }
 /// The bits of the element at `at` in `buffer`. In a dry run bits that no other number has, if it is not known.

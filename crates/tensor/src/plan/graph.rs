@@ -2,7 +2,7 @@
 use crate::cell::Guard;
 use crate::profile::Share;
 use crate::value::{Arg, Held, Kind, Pending, Value, View};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 /// Instructions that a value may cost to be recomputed rather than written when only the tape holds it.
 const MAX_RECOMPUTED: u32 = 16;
@@ -23,6 +23,8 @@ pub(super) struct Node<'a> {
     held_by_kept: bool,
     /// Positions of its operands that are values, in their order.
     pub(super) operands: SmallVec<[u32; 3]>,
+    /// How many values were found before it.
+    order: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fate {
@@ -76,8 +78,6 @@ impl<'a> Graph<'a> {
         }
         let instructions: u64 = roots.iter().map(|r| r.cell.cost() & u64::from(u32::MAX)).sum();
         let mut nodes: Vec<Node<'a>> = Vec::with_capacity(instructions.clamp(8, 96) as usize + 4);
-        // Positions in `nodes`, in the order in which values were found.
-        let mut position: SmallVec<[u32; 128]> = SmallVec::new();
         while let Some(w) = found.waiting.pop() {
             // SAFETY: a root outlives the graph; any other value is an operand of a locked recipe, which stays in
             // its cell, holding the operand, until `publish` hands it out after the program has run.
@@ -93,8 +93,6 @@ impl<'a> Graph<'a> {
             } else if w.root && w.refs == 0 {
                 continue;
             }
-            position.resize(position.len().max(w.order as usize + 1), u32::MAX);
-            position[w.order as usize] = nodes.len() as u32;
             nodes.push(Node {
                 value,
                 guard,
@@ -105,7 +103,13 @@ impl<'a> Graph<'a> {
                 needed: false,
                 held_by_kept: false,
                 operands,
+                order: w.order,
             });
+        }
+        // Operands are noted by the order in which values were found.
+        let mut position: SmallVec<[u32; 32]> = smallvec![u32::MAX; found.count as usize];
+        for (i, n) in nodes.iter().enumerate() {
+            position[n.order as usize] = i as u32;
         }
         for n in &mut nodes {
             n.operands.iter_mut().for_each(|k| *k = position[*k as usize]);

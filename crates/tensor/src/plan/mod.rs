@@ -5,9 +5,11 @@
 //! gives the program its pointers, reusing the buffers of operands that die; the backend runs it. Only this room
 //! forces values.
 mod bind;
+mod errand;
 mod graph;
 
 pub(crate) use bind::{Binding, Out};
+pub(crate) use errand::{beside, settle};
 
 use crate::backend::backend;
 use crate::buffer::Buffer;
@@ -38,6 +40,9 @@ pub(crate) fn force(roots: &[&Held]) {
     if dry::planning() {
         dry::settle(roots.iter().copied());
     }
+    if !roots.iter().any(|v| v.is_pending()) {
+        return;
+    }
     let waiting: SmallVec<[&Held; 4]> = roots.iter().copied().filter(|v| v.is_waiting()).collect();
     if !waiting.is_empty() {
         run_calls(&waiting);
@@ -54,11 +59,15 @@ const SMALL: u64 = 1 << 24;
 /// Runs the calls that values were left for: several small ones beside each other, each on one thread.
 #[track_caller]
 fn run_calls(values: &[&Held]) {
-    let small = |v: &&Held| v.cell.lock().is_none_or(|guard| flops(guard.recipe()) <= SMALL);
-    if values.len() == 1 || dry::counting() || profile::on() || !values.iter().all(small) {
+    settle();
+    if values.len() == 1 || dry::counting() || profile::on() || !values.iter().all(|v| is_small(v)) {
         return values.iter().for_each(|v| run_waiting(v));
     }
     pool::parallel(values.len(), &|i| pool::with_threads(1, || run_waiting(values[i])));
+}
+/// Whether the call that a value was left for, if any, is small.
+fn is_small(v: &Held) -> bool {
+    v.cell.lock().is_none_or(|guard| flops(guard.recipe()) <= SMALL)
 }
 fn flops(recipe: &Pending) -> u64 {
     if let Kind::Call(waiting) = &recipe.kind { waiting.flops } else { 0 }
@@ -77,17 +86,22 @@ fn run_waiting(v: &Held) {
 fn answer(v: &Held, recipe: &Pending) -> Buffer {
     let Kind::Call(waiting) = &recipe.kind else { unreachable!("only calls wait") };
     let x: SmallVec<[&Held; 4]> = value::values(&recipe.args).collect();
-    let out = Spec { shape: v.shape.clone(), dtype: v.dtype };
-    call(&waiting.call, (recipe.tag, waiting.flops), &x, &[out]).pop().expect("one output")
+    call(&waiting.call, (recipe.tag, waiting.flops), &x, &[v.spec()]).pop().expect("one output")
+}
+fn allocate(s: &Spec) -> Buffer {
+    backend().allocate(s.shape.numel() * s.dtype.size())
 }
 /// Runs a call over operands in memory. Its time is that of the operation `of`, which counts so many floating-point
 /// operations.
 #[track_caller]
 pub(crate) fn call(call: &Call, of: (u64, u64), x: &[&Held], out: &[Spec]) -> SmallVec<[Buffer; 1]> {
+    let mut buffers: SmallVec<[Buffer; 1]> = out.iter().map(allocate).collect();
+    compute(call, of, x, out, &mut buffers);
+    buffers
+}
+#[track_caller]
+fn compute(call: &Call, of: (u64, u64), x: &[&Held], out: &[Spec], buffers: &mut SmallVec<[Buffer; 1]>) {
     let clock = profile::clock();
-    let size = |shape: &Shape, dtype: DType| shape.numel() * dtype.size();
-    let mut buffers: SmallVec<[Buffer; 1]> =
-        out.iter().map(|s| backend().allocate(size(&s.shape, s.dtype))).collect();
     if dry::planning() {
         dry::count_call();
     } else {
@@ -96,15 +110,15 @@ pub(crate) fn call(call: &Call, of: (u64, u64), x: &[&Held], out: &[Spec]) -> Sm
             views.push(call::View::of(v));
         }
         let mut results: SmallVec<[ViewMut<'_>; 1]> =
-            out.iter().zip(&mut buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
+            out.iter().zip(buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
         backend().call(call, &views, &mut results);
     }
     if let Some(clock) = clock {
+        let size = |shape: &Shape, dtype: DType| shape.numel() * dtype.size();
         let read: usize = x.iter().map(|v| size(&v.shape, v.dtype)).sum();
         let bytes = (read + out.iter().map(|s| size(&s.shape, s.dtype)).sum::<usize>()) as u64;
         profile::spend(of.0, Cost { time: clock.elapsed(), bytes, flops: of.1 });
     }
-    buffers
 }
 /// Where some roots read the ends of other passes: these first, together with every root that reads none.
 #[track_caller]
@@ -189,5 +203,7 @@ fn run(roots: &[&Held], space: Space) {
     if let Some(clock) = clock {
         profile::spend_shared(clock.elapsed(), &graph.shares());
     }
-    binding.publish(graph);
+    let recipes = binding.publish(&mut graph);
+    drop(graph);
+    drop(recipes);
 }

@@ -12,6 +12,7 @@
 //!
 //! A few long dot products ([`dot`]) have an order of their own, or they would wait for one addition after
 //! another; which products these are is a matter of shape.
+mod bias;
 mod chain;
 mod dense;
 mod dot;
@@ -144,32 +145,42 @@ impl<T> Shared<T> {
 }
 
 /// Writes the products of `batch` pairs of matrices, `[m, k]` by `[k, n]`, to `out`, dense and row-major
-/// `[batch, m, n]`. With `k == 0` these are zeros.
+/// `[batch, m, n]`. With `k == 0` these are zeros. Then `bias`, if there is one, is added to every row.
 ///
 /// # Panics
 /// If `out` has another length or an operand does not lie in its data: an error of the caller's layout.
 pub(crate) fn product<T: Product>(
     out: &mut [T],
     batch: usize,
-    m: usize,
-    k: usize,
-    n: usize,
+    [m, k, n]: [usize; 3],
     a: Operand<T>,
     b: Operand<T>,
+    bias: Option<&[T]>,
 ) {
     assert_eq!(
         Some(out.len()),
         batch.checked_mul(m).and_then(|x| x.checked_mul(n)),
         "gemm: size of the result"
     );
-    if out.is_empty() || k == 0 {
-        out.fill(T::default());
+    assert!(bias.is_none_or(|bias| bias.len() == n), "gemm: size of the bias");
+    if out.is_empty() {
         return;
+    }
+    let finish = |rows: usize, first: *mut T, col: usize, cols: usize| {
+        let Some(bias) = bias else { return };
+        let to = Target { first, left: n as isize, right: 1 };
+        // SAFETY: elements of the result, which have been written; no two tiles share one.
+        unsafe { bias::add(rows, &bias[col..][..cols], to) }
+    };
+    if k == 0 {
+        out.fill(T::default());
+        return finish(batch * m, out.as_mut_ptr(), 0, n);
     }
     a.check(batch, m, k);
     b.check(batch, k, n);
     if m * n <= dot::OUTPUTS && k >= dot::LENGTH {
-        return dot::products(out, batch, m, k, n, a, b);
+        dot::products(out, batch, m, k, n, a, b);
+        return finish(batch * m, out.as_mut_ptr(), 0, n);
     }
     let work = out.len().saturating_mul(k);
     let wanted = parts(work, m.min(n).min(k) < 4).div_ceil(batch);
@@ -193,6 +204,7 @@ pub(crate) fn product<T: Product>(
             // SAFETY: as above.
             _ => unsafe { chain::run(rows, k, cols, left, over, to) },
         }
+        finish(rows, to.first, col, cols);
     };
     spread(batch * down * right, wanted.saturating_mul(batch), &piece);
 }

@@ -93,7 +93,7 @@ fn random<T: Sample>(r: &mut Random, n: usize) -> Vec<T> {
 
 fn run<T: Sample>([batch, m, k, n]: [usize; 4], a: Operand<T>, b: Operand<T>) -> Vec<T> {
     let mut out = vec![T::sample(&mut Random(9)); batch * m * n];
-    product(&mut out, batch, m, k, n, a, b);
+    product(&mut out, batch, [m, k, n], a, b, None);
     out
 }
 

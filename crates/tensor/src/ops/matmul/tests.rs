@@ -114,6 +114,34 @@ fn composites_agree_with_their_formulas() {
     assert_eq!(a.linear(b.t(), Some(&bias)), a.matmul(&b) + &bias);
 }
 
+/// Thin products, ones without terms and ones in several tiles, of every layout.
+#[test]
+fn a_bias_gives_the_bits_of_a_sum() {
+    let x: [&[usize]; 6] = [&[7], &[3, 7], &[2, 5, 7], &[0, 7], &[1, 1000], &[300, 300]];
+    for (shape, (outputs, threads)) in x.into_iter().zip([(4, 1), (5, 2), (9, 2), (3, 1), (2, 2), (130, 3)]) {
+        let inputs = shape[shape.len() - 1];
+        let (x, w, b) = (numbers(shape, 1), numbers(&[outputs, inputs], 2), numbers(&[2 * outputs], 3));
+        for (x, w) in layouts(&x).into_iter().zip(layouts(&w)) {
+            for b in [
+                b.narrow(0, 0, outputs),
+                b.reshape([outputs, 2]).select(-1, 1),
+                b.flip(0).narrow(0, 1, outputs),
+            ] {
+                for dtype in [F64, F32, F16] {
+                    let [x, w, b] = [&x, &w, &b].map(|t| t.cast(dtype));
+                    let got = with_threads(threads, || x.linear(&w, Some(&b)).force().clone());
+                    assert_eq!(got, x.matmul(w.t()) + b, "{shape:?} {outputs} {dtype}");
+                }
+            }
+        }
+    }
+    let none = numbers(&[4, 0], 1).linear(numbers(&[3, 0], 1), Some(&numbers(&[3], 2)));
+    assert_eq!(none, numbers(&[3], 2).broadcast_to([4, 3]));
+    let repeated =
+        Tensor::ones([3, 7]).linear(Tensor::ones([5, 7]), Some(&Tensor::ones([1]).broadcast_to([5])));
+    assert_eq!(repeated.to_vec::<f32>(), [8.0; 15]);
+}
+
 /// An equation by definition: a sum over all values of all letters. Without ellipsis.
 fn by_definition(equation: &str, operands: &[&Tensor]) -> Tensor {
     let (left, right) = equation.split_once("->").unwrap();
