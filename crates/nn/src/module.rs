@@ -322,7 +322,7 @@ pub trait Module {
 /// The name of `segment` below `path`.
 #[doc(hidden)]
 pub fn join<'a>(path: &str, segment: &'a str) -> Cow<'a, str> {
-    if path.is_empty() { Cow::Borrowed(segment) } else { Cow::Owned(format!("{path}.{segment}")) }
+    if path.is_empty() { Cow::Borrowed(segment) } else { Cow::Owned([path, ".", segment].concat()) }
 }
 
 /// `Module::visit_mut` of some module, ready to be given its visitor. Provided methods pass their walk on in

@@ -86,9 +86,14 @@ impl Param {
         self.trainable
     }
 
+    /// The present value without its place on the tape, and without a mark that it had one: for what computes the
+    /// next value.
+    pub(crate) fn bare(&self) -> Tensor {
+        hidden::with_edge(&self.value, None)
+    }
+
     fn attached(&self, value: &Tensor) -> Tensor {
-        let value = value.detach();
-        if self.trainable { self.leaf.attach(&value) } else { value }
+        if self.trainable { self.leaf.attach(value) } else { value.detach() }
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) struct Guard<'a, P, R> {
 
 impl<P, R> Cell<P, R> {
     /// A pending cell. `cost` is not 0.
+    #[inline]
     pub(crate) fn pending(recipe: P, cost: u64) -> Self {
         Cell {
             counts: AtomicU64::new(0),
@@ -55,6 +56,7 @@ impl<P, R> Cell<P, R> {
             ready: OnceLock::new(),
         }
     }
+    #[inline]
     pub(crate) fn ready(result: R) -> Self {
         Cell {
             counts: AtomicU64::new(0),

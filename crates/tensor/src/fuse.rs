@@ -11,6 +11,7 @@ use crate::dtype::{Bool, DType};
 use crate::elementwise::Class;
 use crate::scalar::{Expr, Ins, OpRef};
 use crate::value::{Over, ROW_MAX};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -129,9 +130,9 @@ pub(crate) enum Ref {
 #[derive(PartialEq, Eq, Clone)]
 pub(crate) struct Key {
     pub(crate) last: usize,
-    pub(crate) items: Vec<Item>,
+    pub(crate) items: SmallVec<[Item; 8]>,
     /// The operands of all items, one after the other.
-    pub(crate) args: Vec<Ref>,
+    pub(crate) args: SmallVec<[Ref; 16]>,
 }
 /// A word per item and per operand: the hash of a program is taken at every run.
 impl Hash for Key {

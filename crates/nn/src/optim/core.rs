@@ -6,7 +6,7 @@ use super::state::{Known, State};
 use super::{Knobs, Unused};
 use crate::module::{Module, SlotMut, StateDict};
 use crate::param::Param;
-use retrograd_autograd::{Differentiate, Gradients, Missing};
+use retrograd_autograd::{Gradients, Missing};
 use retrograd_tensor::{
     DType, Error, ErrorKind, Formula, Operand, Scalar, Tensor, force_all, no_grad, raise,
 };
@@ -46,12 +46,11 @@ impl Update<'_> {
         rates: &[f64],
         formula: impl FnOnce(&[Scalar]) -> Vec<Scalar>,
     ) -> Vec<Tensor> {
-        let mut operands = vec![Operand::from(self.param), Operand::from(self.grad)];
-        operands.extend(self.slots.into_iter().map(Operand::from));
-        operands.extend(rates.iter().map(|&rate| Operand::from(rate)));
+        let count = 2 + self.slots.len() + rates.len();
         let known = self.last.take().filter(|(key, _)| *key == self.key);
-        let known = known.unwrap_or_else(|| (self.key, Formula::new(operands.len(), formula)));
-        self.last.insert(known).1.apply(operands)
+        let known = known.unwrap_or_else(|| (self.key, Formula::new(count, formula)));
+        let tensors = [self.param, self.grad].into_iter().chain(self.slots).map(Operand::from);
+        self.last.insert(known).1.apply(tensors.chain(rates.iter().map(|&rate| Operand::from(rate))))
     }
 
     /// `moment`, or 0 where it is below the smallest normal number of the parameter's type.
@@ -133,8 +132,8 @@ impl<R: Rule> Core<R> {
                 let State { steps, slots } = known.take_state(rule);
                 let step = steps + 1;
                 let key = (group, step, known.dtype);
-                let value = param.value().detach();
-                let update = Update { step, param: value, grad: grad.clone(), slots, key, last: &mut last };
+                let update =
+                    Update { step, param: param.bare(), grad: grad.clone(), slots, key, last: &mut last };
                 let mut new = rule.update(update).into_iter();
                 if let Some(value) = new.next() {
                     // From here on only the pending update holds the old value, which is what lets it be

@@ -47,15 +47,16 @@ impl Walk {
         Walk { segment, block, per_segment, blocks: n / segment * per_segment, rows, last: last.max(1) }
     }
     /// How many blocks a program with few registers takes at once, for fewer steps: so many that segments, if there
-    /// are several, hold a whole number, and that there is enough to share.
+    /// are several, hold a whole number, and that there is enough to share if it is shared.
     fn together(code: &Code, outs: usize, n: usize, segment: usize) -> usize {
-        // What moves is there twice: the next block is asked for early.
-        let lines = code.slots as usize + 2 * (code.leaves + outs);
+        let alone = work(code, n) < 2 * SERIAL;
+        // What moves is there twice where the next block is asked for early.
+        let lines = code.slots as usize + if alone { 1 } else { 2 } * (code.leaves + outs);
         let fits = |count: &usize| {
             let block = count * BLOCK;
             lines * block * code.width <= NEAREST
                 && (segment == n || segment.is_multiple_of(block))
-                && block * 16 <= n
+                && (alone || block * 16 <= n)
         };
         (1..=MOST).rev().filter(|c| c.is_power_of_two()).find(fits).unwrap_or(1)
     }
@@ -81,6 +82,10 @@ impl Walk {
         let elements = code.sinks.iter().filter_map(aligned).fold(self.block, lcm);
         (elements / self.block).clamp(1, self.blocks.max(1))
     }
+}
+/// Element-steps of a program.
+fn work(code: &Code, n: usize) -> usize {
+    n.saturating_mul(code.steps.len() + 1)
 }
 fn power_below(n: usize) -> usize {
     1 << n.ilog2()
@@ -125,8 +130,7 @@ pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
     let run = Run { code, bound, walk, gathers, far: (code.read + written) * n > NEAR, copies };
     let unit = run.walk.unit(code);
     let units = run.walk.blocks.div_ceil(unit);
-    let work = n.saturating_mul(code.steps.len() + 1);
-    let tasks = (work / SERIAL).clamp(1, 4 * pool::threads()).min(units);
+    let tasks = (work(code, n) / SERIAL).clamp(1, 4 * pool::threads()).min(units);
     pool::parallel(tasks, &|t| {
         let (from, to) = (t * units / tasks * unit, ((t + 1) * units / tasks * unit).min(run.walk.blocks));
         run.task(from, to);
