@@ -8,6 +8,8 @@ mod api;
 mod composites;
 #[path = "table/known.rs"]
 mod known;
+#[path = "table/nan.rs"]
+mod nan;
 #[path = "table/neighbours.rs"]
 mod neighbours;
 #[path = "table/rows.rs"]
@@ -26,7 +28,7 @@ use std::path::Path;
 #[track_caller]
 fn near(got: &Tensor, want: &[f64]) {
     let got = got.to_vec::<f64>();
-    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 || a.is_nan() && b.is_nan();
+    let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-12 || a == b || a.is_nan() && b.is_nan();
     assert!(got.len() == want.len() && got.iter().zip(want).all(close), "{got:?}; should be {want:?}");
 }
 

@@ -8,7 +8,7 @@ const NAN: f64 = f64::NAN;
 
 /// The gradient of `f`, and that of a weighted sum of it, against differences.
 #[track_caller]
-fn slopes(x: &Tensor, f: impl Fn(&Tensor) -> Tensor) {
+pub(super) fn slopes(x: &Tensor, f: impl Fn(&Tensor) -> Tensor) {
     let leaf = x.tracked();
     let y = f(&leaf);
     let weights = F64.arange(1, y.numel() + 1, 1).reshape(y.shape());

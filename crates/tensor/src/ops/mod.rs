@@ -22,6 +22,7 @@ pub(crate) mod linalg;
 mod lines;
 pub(crate) mod mask;
 pub(crate) mod matmul;
+mod nan;
 pub(crate) mod pad;
 pub(crate) mod patches;
 pub(crate) mod pool;
