@@ -325,6 +325,49 @@ fn truth_values_count_as_numbers_in_closures() {
 }
 
 #[test]
+fn zeros_written_in_closures_are_numbers() {
+    type Known = (fn(Scalar) -> Scalar, [f64; 5]);
+    let x = Tensor::from([NAN, INF, -INF, -0.0, 2.0]);
+    let zeros: [Known; 8] = [
+        (|x| x * 0.0, [NAN, NAN, NAN, -0.0, 0.0]),
+        (|x| 0.0 * x, [NAN, NAN, NAN, -0.0, 0.0]),
+        (|x| x * (1.0 - Scalar::from(1.0)), [NAN, NAN, NAN, -0.0, 0.0]),
+        (|x| 0.0 / x, [NAN, 0.0, -0.0, NAN, 0.0]),
+        (|x| x + 0.0, [NAN, INF, -INF, 0.0, 2.0]),
+        (|x| 0.0 - x, [NAN, -INF, INF, 0.0, -2.0]),
+        (|x| x - 0.0, [NAN, INF, -INF, -0.0, 2.0]),
+        (|x| x.gate(0.0), [NAN, NAN, NAN, -0.0, 0.0]),
+    ];
+    for (f, want) in zeros {
+        same(&x.map(f), &want);
+        // Beyond what an expression has inputs for, constants stay in its code.
+        same(&x.map(|x| f((1..70).fold(x, |y, k| y * f64::from(k) / f64::from(k)))), &want);
+    }
+    same(&x.map(|x| x.pow(0.0)), &[1.0; 5]);
+    // Derivatives are those of the operations on tensors, to second order.
+    let alike = |on: fn(Scalar) -> Scalar, of: fn(&Tensor) -> Tensor| {
+        for seed in [1.0, INF, NAN] {
+            let run = |f: &dyn Fn(&Tensor) -> Tensor| {
+                let x = x.tracked();
+                let first = grad_recorded(&(f(&x) * seed).sum(()), &[&x]).remove(0);
+                let second =
+                    first.is_tracked().then(|| grad(&first.sum(()), &[&x]).remove(0).to_vec::<f64>());
+                (first.to_vec::<f64>(), second)
+            };
+            let ((first, second), (want, bend)) = (run(&|x| x.map(on)), run(&of));
+            like(&Tensor::from(first), &want);
+            let or_zero = |v: Option<Vec<f64>>| v.unwrap_or_else(|| vec![0.0; 5]);
+            like(&Tensor::from(or_zero(second)), &or_zero(bend));
+        }
+    };
+    alike(|x| x * 0.0, |x| x * 0.0);
+    alike(|x| x * 0.0 * x, |x| x * 0.0 * x);
+    alike(|x| 0.0 / x, |x| 0.0 / x);
+    alike(|x| 0.0 - x, |x| 0.0 - x);
+    alike(|x| (x * 0.0).sin() + x, |x| (x * 0.0).sin() + x);
+}
+
+#[test]
 fn a_number_may_be_reduced_along_its_only_axis() {
     for axis in [0, -1] {
         check([2.0], |x| x.reshape(()).sum(axis).reshape(1), [[2.0], [1.0], [0.0]]);

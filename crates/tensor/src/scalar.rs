@@ -54,6 +54,10 @@ impl Ins {
 struct Trace {
     code: Vec<Ins>,
     seen: HashMap<Ins, u32, BuildHasherDefault<Mix>>,
+    /// Whether a derivative is formed: whose zeros say that nothing flows. A zero that somebody wrote is a number.
+    slopes: bool,
+    /// The zero of derivatives, apart from all others.
+    nothing: Option<u32>,
 }
 thread_local! { static TRACE: RefCell<Trace> = RefCell::default(); }
 
@@ -67,7 +71,23 @@ fn put(ins: Ins) -> Scalar {
     })
 }
 
+/// The 0 by which a derivative says that nothing flows.
+fn nothing() -> Scalar {
+    TRACE.with_borrow_mut(|t| {
+        let code = &mut t.code;
+        Scalar(*t.nothing.get_or_insert_with(|| {
+            code.push(Ins::Const(0));
+            code.len() as u32 - 1
+        }))
+    })
+}
+
 impl Scalar {
+    /// Whether this is a derivative of 0: what is multiplied by it may be left out, even if that were infinite or NaN.
+    /// A 0 in a formula is a number like others, whose product with NaN is NaN.
+    pub(crate) fn vanishes(self) -> bool {
+        TRACE.with_borrow(|t| t.nothing == Some(self.0))
+    }
     /// The value, if this is a constant of the trace.
     fn constant(self) -> Option<f64> {
         TRACE.with_borrow(|t| match t.code[self.0 as usize] {
@@ -86,7 +106,8 @@ impl Scalar {
             return simple;
         }
         if let Some(v) = fold(op, known) {
-            return v.into();
+            let flows = v != 0.0 || !x.iter().any(|s| s.vanishes());
+            return if flows { put(Ins::Const(v.to_bits())) } else { nothing() };
         }
         let mut operands = [u32::MAX; 3];
         for (o, s) in operands.iter_mut().zip(x) {
@@ -113,7 +134,8 @@ fn fold(op: &'static Elementwise, known: &[Option<f64>]) -> Option<f64> {
 
 impl From<f64> for Scalar {
     fn from(v: f64) -> Scalar {
-        put(Ins::Const(v.to_bits()))
+        let vanishes = v == 0.0 && TRACE.with_borrow(|t| t.slopes);
+        if vanishes { nothing() } else { put(Ins::Const(v.to_bits())) }
     }
 }
 impl From<f32> for Scalar {
@@ -333,6 +355,7 @@ impl Expr {
                 }
             });
         }
+        TRACE.with_borrow_mut(|t| t.slopes = true);
         let mut cotangent: Vec<Option<Scalar>> = vec![None; self.code.len()];
         cotangent[out] = Some(v[self.n_in + 1]);
         let mut sum = Scalar::from(0.0);

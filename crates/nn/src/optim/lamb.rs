@@ -66,7 +66,8 @@ impl Rule for LambOptions {
             let g = if maximize { -x[1] } else { x[1] };
             let m = flush(m + (g - m) * fresh);
             let v = flush(v * betas.1 + g * g * (1.0 - betas.1));
-            vec![m * first / (v.sqrt() * second + eps) + p * weight_decay, m, v]
+            let direction = m * first / (v.sqrt() * second + eps);
+            vec![if weight_decay == 0.0 { direction } else { direction + p * weight_decay }, m, v]
         });
         let direction = &new[0];
         let sizes = [p.vector_norm(2.0, ()), direction.vector_norm(2.0, ())];

@@ -1,60 +1,32 @@
 //! Arithmetic: the operators, and what is close to them.
 //!
-//! The rewrites here keep derivatives small: a trace drops what is 0 or multiplied by 1. They hold for symbolic
-//! zeros only; elements that happen to be 0 go through the kernels.
+//! The rewrites here keep derivatives small: a trace drops what is a derivative of 0, and what is multiplied by 1. A 0
+//! that a formula holds, and elements that happen to be 0, are numbers as others, and follow IEEE arithmetic.
 use crate::Scalar;
 use crate::elementwise::elementwise;
 use crate::entry::Entry;
 
-fn is(known: &[Option<f64>], i: usize, v: f64) -> bool {
-    known[i] == Some(v)
+fn is_one(known: Option<f64>) -> bool {
+    known == Some(1.0)
 }
-fn simplify_add(x: &[Scalar], k: &[Option<f64>]) -> Option<Scalar> {
-    if is(k, 0, 0.0) {
-        Some(x[1])
-    } else if is(k, 1, 0.0) {
-        Some(x[0])
-    } else {
-        None
-    }
+fn simplify_add(x: &[Scalar], _: &[Option<f64>]) -> Option<Scalar> {
+    if x[0].vanishes() { Some(x[1]) } else { x[1].vanishes().then_some(x[0]) }
 }
-fn simplify_sub(x: &[Scalar], k: &[Option<f64>]) -> Option<Scalar> {
-    if is(k, 1, 0.0) {
-        Some(x[0])
-    } else if is(k, 0, 0.0) {
-        Some(-x[1])
-    } else {
-        None
-    }
+fn simplify_sub(x: &[Scalar], _: &[Option<f64>]) -> Option<Scalar> {
+    if x[1].vanishes() { Some(x[0]) } else { x[0].vanishes().then(|| -x[1]) }
 }
 fn simplify_mul(x: &[Scalar], k: &[Option<f64>]) -> Option<Scalar> {
-    if is(k, 0, 0.0) || is(k, 1, 0.0) {
-        Some(0.0.into())
-    } else if is(k, 0, 1.0) {
-        Some(x[1])
-    } else if is(k, 1, 1.0) {
+    if x[0].vanishes() || is_one(k[1]) {
         Some(x[0])
     } else {
-        None
+        (x[1].vanishes() || is_one(k[0])).then_some(x[1])
     }
 }
 fn simplify_div(x: &[Scalar], k: &[Option<f64>]) -> Option<Scalar> {
-    if is(k, 1, 1.0) {
-        Some(x[0])
-    } else if is(k, 0, 0.0) {
-        Some(0.0.into())
-    } else {
-        None
-    }
+    (x[0].vanishes() || is_one(k[1])).then_some(x[0])
 }
 fn simplify_gate(x: &[Scalar], k: &[Option<f64>]) -> Option<Scalar> {
-    if is(k, 0, 0.0) {
-        Some(0.0.into())
-    } else if is(k, 1, 1.0) {
-        Some(x[0])
-    } else {
-        None
-    }
+    (x[0].vanishes() || is_one(k[1])).then_some(x[0])
 }
 
 elementwise! { (o, g)

@@ -278,7 +278,10 @@ impl Tensor {
     pub fn addmm(&self, a: &Tensor, b: impl Into<Operand>, beta: f64, alpha: f64) -> Tensor {
         let product = a.times(Product { name: "addmm", ranks: Some([2, 2]), ..MATMUL }, b.into());
         shape::broadcasts_to("addmm", self.shape(), product.shape()).or_raise();
-        map::named("addmm", [self.into(), product.into()], |x| x[0] * beta + x[1] * alpha)
+        map::named("addmm", [self.into(), product.into()], |x| {
+            let product = x[1] * alpha;
+            if beta == 0.0 { product } else { x[0] * beta + product }
+        })
     }
     /// All products of an element of this vector (rows) and one of `other` (columns).
     ///
