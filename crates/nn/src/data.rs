@@ -38,7 +38,7 @@ pub use loader::{DataLoader, LoaderBatches};
 pub use sample::Sample;
 pub use sampler::{RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};
 #[cfg(feature = "data")]
-pub use table::{Column, Csv, Table};
+pub use table::{Column, Csv, Missing, Table};
 pub use tensors::{Batches, Split, TensorDataset};
 #[cfg(feature = "data")]
 pub use text::read_text;

@@ -117,6 +117,10 @@ impl Problems {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// The error of all of them, if there are any.
     pub(super) fn check(self, op: &'static str, path: &Path) -> Result<(), Error> {
         let more = match self.count - self.listed.len() {

@@ -1,10 +1,15 @@
-//! CSV files as tensors: numbers in columns, and a label.
+//! CSV files as tensors: numbers in columns, categories as numbers, and a label. What is read is said here; `rows`
+//! reads it, `content` is what comes of it.
 
-use super::source::{Problems, Source, fail, unreadable};
-use super::tensors::TensorDataset;
+mod content;
+mod rows;
+
+pub use content::Table;
+
+use super::source::{Source, fail, unreadable};
 use csv::{ErrorKind as CsvErrorKind, ReaderBuilder, StringRecord};
-use retrograd_tensor::{DType, Error, ErrorKind, F32, F64, I64, Tensor, raise};
-use std::collections::BTreeSet;
+use retrograd_tensor::{DType, Error, ErrorKind, F32, F64, I64, raise};
+use rows::{Label, Rows, Slot, Words};
 use std::path::Path;
 
 const OP: &str = "Csv";
@@ -22,13 +27,46 @@ const OP: &str = "Csv";
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Columns of text, missing values, and a second file that is read as the first one was, like the lists of a ship's
+/// passengers:
+///
+/// ```
+/// use retrograd_nn::data::{Csv, Missing};
+/// let file = |name| std::env::temp_dir().join(format!("csv-doctest-{name}-{}", std::process::id()));
+/// let (train, test) = (file("train"), file("test"));
+/// let text = "Survived,Name,Sex,Age,Embarked\n0,Owen,male,22,S\n1,Florence,female,38,C\n1,Laina,female,,S\n";
+/// std::fs::write(&train, text)?;
+/// std::fs::write(&test, "Name,Sex,Age,Embarked\nJames,male,NA,C\n")?;
+/// let features = Csv::new()
+///     .columns(["Sex", "Age", "Embarked"])
+///     .categories("Sex")
+///     .categories("Embarked")
+///     .missing_in("Age", Missing::Mean);
+/// let known = features.clone().label("Survived").read(&train)?;
+/// assert_eq!(known.categories["Sex"], ["female", "male"]);
+/// assert_eq!(known.values.to_vec::<f32>(), [1.0, 22.0, 1.0, 0.0, 38.0, 0.0, 0.0, 30.0, 1.0]);
+/// assert_eq!(features.like(&known).read(&test)?.values.to_vec::<f32>(), [1.0, 30.0, 0.0]);
+/// # std::fs::remove_file(&train)?;
+/// # std::fs::remove_file(&test)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Csv {
     header: bool,
     skip: usize,
     delimiter: u8,
     dtype: DType,
-    label: Option<(Column, Label)>,
+    label: Option<(Column, Kind)>,
+    /// What becomes values; all columns, if it was not said.
+    columns: Option<Vec<Column>>,
+    without: Vec<Column>,
+    categories: Vec<(Column, Option<Vec<String>>)>,
+    missing: Missing,
+    missing_in: Vec<(Column, Missing)>,
+    nothing: Vec<String>,
+    /// The classes of a table that this one is to be like.
+    classes: Option<Vec<String>>,
 }
 
 /// A column of a table: `"name"`, a position counted from 0, or the last one.
@@ -54,48 +92,24 @@ impl From<usize> for Column {
     }
 }
 
+/// What becomes of a missing value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Missing {
+    /// The file is refused, with the places of its missing values.
+    Error,
+    /// It is NaN.
+    Nan,
+    /// It is this number.
+    Value(f64),
+    /// It is the mean of the numbers that are there in its column.
+    Mean,
+}
+
 /// What the fields of the label's column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Label {
+enum Kind {
     Number,
     Name,
-}
-
-/// The content of a CSV file.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// The names of the columns of `values`; without a header their positions in the file.
-    pub names: Vec<String>,
-    /// The numbers, `[rows, columns]`, without the label's column.
-    pub values: Tensor,
-    /// The label of each row, `[rows]` in `I64`, if a label was asked for.
-    pub labels: Option<Tensor>,
-    /// The names of the classes in order, if labels are names; label `i` is the class `classes[i]`.
-    pub classes: Vec<String>,
-}
-
-impl Table {
-    /// The numbers of the column `name`, `[rows]`.
-    #[track_caller]
-    pub fn column(&self, name: &str) -> Option<Tensor> {
-        self.names.iter().position(|known| known == name).map(|at| self.values.select(1, at))
-    }
-
-    /// The rows as samples with their labels as targets.
-    ///
-    /// # Panics
-    /// If no label was asked for.
-    #[track_caller]
-    pub fn into_dataset(self) -> TensorDataset {
-        let Some(labels) = self.labels else {
-            raise(Error::new(
-                "into_dataset",
-                ErrorKind::Value,
-                "no labels: the table was read without; name a label",
-            ))
-        };
-        TensorDataset::new(self.values, labels)
-    }
 }
 
 impl Default for Csv {
@@ -105,9 +119,22 @@ impl Default for Csv {
 }
 
 impl Csv {
-    /// A first line of names, commas between fields, numbers in `F32`, no label.
+    /// A first line of names, commas between fields, numbers in `F32` from all columns, no label, nothing missing.
     pub fn new() -> Self {
-        Self { header: true, skip: 0, delimiter: b',', dtype: F32, label: None }
+        Self {
+            header: true,
+            skip: 0,
+            delimiter: b',',
+            dtype: F32,
+            label: None,
+            columns: None,
+            without: Vec::new(),
+            categories: Vec::new(),
+            missing: Missing::Error,
+            missing_in: Vec::new(),
+            nothing: Vec::new(),
+            classes: None,
+        }
     }
 
     /// The same for a file whose first line has names, or with `false` none.
@@ -145,20 +172,94 @@ impl Csv {
     /// The same with a column of whole numbers as the label.
     #[must_use]
     pub fn label(self, column: impl Into<Column>) -> Self {
-        Self { label: Some((column.into(), Label::Number)), ..self }
+        Self { label: Some((column.into(), Kind::Number)), ..self }
     }
 
-    /// The same with a column of names as the label: classes, numbered in their order.
+    /// The same with a column of names as the label: classes, numbered in alphabetical order.
     #[must_use]
     pub fn label_names(self, column: impl Into<Column>) -> Self {
-        Self { label: Some((column.into(), Label::Name)), ..self }
+        Self { label: Some((column.into(), Kind::Name)), ..self }
+    }
+
+    /// The same with only these columns as values, in this order. The label's is none of them.
+    #[must_use]
+    pub fn columns(self, columns: impl IntoIterator<Item = impl Into<Column>>) -> Self {
+        Self { columns: Some(columns.into_iter().map(Into::into).collect()), ..self }
+    }
+
+    /// The same without these columns, whatever is in them.
+    #[must_use]
+    pub fn without(mut self, columns: impl IntoIterator<Item = impl Into<Column>>) -> Self {
+        self.without.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same with a column of text, whose words become numbers from 0 in alphabetical order:
+    /// [`Table::categories`] has them.
+    #[must_use]
+    pub fn categories(mut self, column: impl Into<Column>) -> Self {
+        self.categories.push((column.into(), None));
+        self
+    }
+
+    /// The same with a column of text, whose words become their positions in this list. Another word is an error.
+    #[must_use]
+    pub fn categories_in(
+        mut self,
+        column: impl Into<Column>,
+        words: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.categories.push((column.into(), Some(words.into_iter().map(Into::into).collect())));
+        self
+    }
+
+    /// The same with this for missing numbers in every column but the label's and those of categories.
+    ///
+    /// A field is missing if it is empty, `NA`, `NaN` or one of [`Csv::missing_values`]. Where something else than an
+    /// error is asked for, `nan` counts as missing however it is spelled; else `nan` is a number of the float types.
+    #[must_use]
+    pub fn missing(self, missing: Missing) -> Self {
+        Self { missing, ..self }
+    }
+
+    /// The same with this for missing values of one column, which may be one of categories. These have no mean.
+    #[must_use]
+    pub fn missing_in(mut self, column: impl Into<Column>, missing: Missing) -> Self {
+        self.missing_in.push((column.into(), missing));
+        self
+    }
+
+    /// The same with these fields counting as missing too: `"?"`, say.
+    #[must_use]
+    pub fn missing_values(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.nothing.extend(fields.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same with what was found in `table`: its columns in their order, its categories and classes under the same
+    /// numbers, and its means for missing values. So a model that learned from that table can read this file.
+    ///
+    /// What is not known from there, a category or a class, is an error.
+    #[must_use]
+    pub fn like(mut self, table: &Table) -> Self {
+        self.columns = Some(table.names.iter().map(|name| Column::Name(name.clone())).collect());
+        self.without.clear();
+        let known =
+            |(name, words): (&String, &Vec<String>)| (Column::Name(name.clone()), Some(words.clone()));
+        self.categories = table.categories.iter().map(known).collect();
+        let means =
+            table.means.iter().map(|(name, &mean)| (Column::Name(name.clone()), Missing::Value(mean)));
+        self.missing_in.extend(means);
+        self.classes = (!table.classes.is_empty()).then(|| table.classes.clone());
+        self
     }
 
     /// The table in the file at `path`, gzipped or not, which is unpacked to 1 GiB at most.
     ///
     /// # Errors
-    /// If the file cannot be read, has no rows or not the label's column, or a field is no number of the type; the
-    /// first ten places are listed by line and column.
+    /// If the file cannot be read, has no rows, two columns of one name or not a column that was asked for; or if a
+    /// field is no number of the type, missing, or a category that is not known: the first ten places are listed by
+    /// line and column.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<Table, Error> {
         let path = path.as_ref();
         let mut builder = ReaderBuilder::new();
@@ -175,6 +276,7 @@ impl Csv {
         let mut names = Vec::new();
         if self.header && next(&mut record, 0)?.is_some() {
             names = record.iter().map(|name| name.trim().to_owned()).collect();
+            unlike(path, &names)?;
         }
         let Some(first) = next(&mut record, 0)? else {
             return Err(fail(OP, path, ErrorKind::Format, "has no rows"));
@@ -182,8 +284,9 @@ impl Csv {
         if !self.header {
             names = (0..record.len()).map(|at| at.to_string()).collect();
         }
-        let label = self.label_at(path, &names)?;
-        let mut rows = Rows::new(self.dtype, names, label);
+        let label = self.label_among(path, &names)?;
+        let slots = self.slots(path, &names, label.as_ref().map(|label| label.at))?;
+        let mut rows = Rows::new(self.dtype, names, slots, label, self.nothing.clone());
         let mut line = Some(first);
         while let Some(number) = line {
             rows.add(number, &record);
@@ -193,106 +296,90 @@ impl Csv {
     }
 
     /// Where the label stands among the columns.
-    fn label_at(&self, path: &Path, names: &[String]) -> Result<Option<(usize, Label)>, Error> {
-        let Some((column, label)) = &self.label else { return Ok(None) };
-        let at = match column {
-            Column::Name(name) => names.iter().position(|known| known == name),
-            Column::At(at) => Some(*at).filter(|at| *at < names.len()),
-            Column::Last => names.len().checked_sub(1),
+    fn label_among(&self, path: &Path, names: &[String]) -> Result<Option<Label>, Error> {
+        let Some((column, kind)) = &self.label else { return Ok(None) };
+        let words = (*kind == Kind::Name).then(|| Words::new(self.classes.as_deref()));
+        Ok(Some(Label { at: place(path, names, column)?, words }))
+    }
+
+    /// The columns that become values.
+    fn slots(&self, path: &Path, names: &[String], label: Option<usize>) -> Result<Vec<Slot>, Error> {
+        let refuse = |at: usize, what: &str| {
+            fail(OP, path, ErrorKind::Value, &format!("column `{}` cannot be read so: {what}", names[at]))
         };
-        let missing =
-            || fail(OP, path, ErrorKind::Format, &format!("has no column {column:?}; it has {names:?}"));
-        Ok(Some((at.ok_or_else(missing)?, *label)))
-    }
-}
-
-/// The rows that have been read.
-struct Rows {
-    names: Vec<String>,
-    label: Option<(usize, Label)>,
-    count: usize,
-    values: Values,
-    numbers: Vec<i64>,
-    words: Vec<String>,
-    problems: Problems,
-}
-
-enum Values {
-    F32(Vec<f32>),
-    F64(Vec<f64>),
-    I64(Vec<i64>),
-}
-
-impl Values {
-    /// Appends the number that `field` shows, if it does.
-    fn push(&mut self, field: &str) -> Result<(), &'static str> {
-        match self {
-            Self::F32(values) => values.push(field.parse().map_err(|_| "no number")?),
-            Self::F64(values) => values.push(field.parse().map_err(|_| "no number")?),
-            Self::I64(values) => values.push(field.parse().map_err(|_| "no whole number of 64 bits")?),
-        }
-        Ok(())
-    }
-}
-
-impl Rows {
-    fn new(dtype: DType, names: Vec<String>, label: Option<(usize, Label)>) -> Self {
-        let values = match dtype {
-            F64 => Values::F64(Vec::new()),
-            I64 => Values::I64(Vec::new()),
-            _ => Values::F32(Vec::new()),
+        let places =
+            |columns: &[Column]| columns.iter().map(|c| place(path, names, c)).collect::<Result<Vec<_>, _>>();
+        let without = places(&self.without)?;
+        let chosen = match &self.columns {
+            Some(columns) => places(columns)?,
+            None => (0..names.len()).filter(|at| Some(*at) != label).collect(),
         };
-        let (numbers, words, problems) = (Vec::new(), Vec::new(), Problems::default());
-        Self { names, label, count: 0, values, numbers, words, problems }
-    }
-
-    fn add(&mut self, line: u64, record: &StringRecord) {
-        self.count += 1;
-        let columns = self.names.len();
-        if record.len() != columns {
-            self.problems.push(format!("line {line} has {} fields, not {columns}", record.len()));
-            return;
+        let mut slots: Vec<Slot> = Vec::new();
+        for at in chosen.into_iter().filter(|at| !without.contains(at)) {
+            if Some(at) == label {
+                return Err(refuse(at, "it is the label, and one of the columns"));
+            }
+            if slots.iter().any(|slot| slot.at == at) {
+                return Err(refuse(at, "it is listed twice"));
+            }
+            slots.push(Slot { name: names[at].clone(), at, missing: self.missing, words: None });
         }
-        for (at, field) in record.iter().enumerate() {
-            let field = field.trim();
-            let pushed = match self.label {
-                Some((label, Label::Name)) if label == at => {
-                    self.words.push(field.to_owned());
-                    Ok(())
+        let find = |slots: &mut [Slot], column: &Column| -> Result<usize, Error> {
+            let at = place(path, names, column)?;
+            let found = slots.iter().position(|slot| slot.at == at);
+            found.ok_or_else(|| refuse(at, "it is none of the columns that become values"))
+        };
+        for (column, words) in &self.categories {
+            let k = find(&mut slots, column)?;
+            (slots[k].words, slots[k].missing) = (Some(Words::new(words.as_deref())), Missing::Error);
+        }
+        for (column, missing) in &self.missing_in {
+            let k = find(&mut slots, column)?;
+            slots[k].missing = *missing;
+        }
+        for slot in &slots {
+            match slot.missing {
+                Missing::Mean if slot.words.is_some() => {
+                    return Err(refuse(slot.at, "categories have no mean"));
                 }
-                Some((label, Label::Number)) if label == at => {
-                    field.parse().map(|number| self.numbers.push(number)).map_err(|_| "no whole number")
+                Missing::Mean | Missing::Nan if self.dtype == I64 => {
+                    return Err(refuse(slot.at, "NaN and means are not whole numbers; read F32 or F64"));
                 }
-                _ => self.values.push(field),
-            };
-            if let Err(problem) = pushed {
-                self.problems
-                    .push(format!("line {line}, column `{}` is {problem}: {field:?}", self.names[at]));
+                Missing::Value(value) if self.dtype == I64 && value.fract() != 0.0 => {
+                    return Err(refuse(slot.at, &format!("{value} is no whole number; read F32 or F64")));
+                }
+                _ => {}
             }
         }
+        Ok(slots)
     }
+}
 
-    fn finish(mut self, path: &Path) -> Result<Table, Error> {
-        self.problems.check(OP, path)?;
-        let mut columns = self.names.len();
-        let (mut labels, mut classes) = (None, Vec::new());
-        if let Some((at, label)) = self.label {
-            self.names.remove(at);
-            columns -= 1;
-            if label == Label::Name {
-                classes = self.words.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect();
-                let class = |word| classes.binary_search(word).unwrap_or_default() as i64;
-                self.numbers = self.words.iter().map(class).collect();
-            }
-            labels = Some(Tensor::from(self.numbers));
+/// Where a column stands.
+fn place(path: &Path, names: &[String], column: &Column) -> Result<usize, Error> {
+    let at = match column {
+        Column::Name(name) => names.iter().position(|known| known == name),
+        Column::At(at) => Some(*at).filter(|at| *at < names.len()),
+        Column::Last => names.len().checked_sub(1),
+    };
+    let missing =
+        || fail(OP, path, ErrorKind::Format, &format!("has no column {column:?}; it has {names:?}"));
+    at.ok_or_else(missing)
+}
+
+/// Refuses two columns of one name: which of them a name means would be a guess.
+fn unlike(path: &Path, names: &[String]) -> Result<(), Error> {
+    let mut twice: Vec<&String> = Vec::new();
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) && !twice.contains(&name) {
+            twice.push(name);
         }
-        let shape = [self.count, columns];
-        let values = match self.values {
-            Values::F32(values) => Tensor::from_vec(values, shape),
-            Values::F64(values) => Tensor::from_vec(values, shape),
-            Values::I64(values) => Tensor::from_vec(values, shape),
-        };
-        Ok(Table { names: self.names, values, labels, classes })
+    }
+    match twice.is_empty() {
+        true => Ok(()),
+        false => {
+            Err(fail(OP, path, ErrorKind::Format, &format!("has several columns of one name: {twice:?}")))
+        }
     }
 }
 
