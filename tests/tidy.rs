@@ -124,7 +124,7 @@ const SAFE_CRATES: &[&str] = &[
 const STATE: &[(&str, &str)] = &[
     ("crates/nn/src/autocast.rs", "the type of products of a thread"),
     ("crates/nn/src/summary.rs", "the summary of a thread that is under way"),
-    ("crates/tensor/src/apply.rs", "the spare tensor of assigning operators"),
+    ("crates/tensor/src/apply/assign.rs", "the spare tensor of assigning operators"),
     ("crates/tensor/src/buffer.rs", "the cache of buffers and its counters"),
     ("crates/tensor/src/cell/model.rs", "what the loom model has seen"),
     ("crates/tensor/src/cpu/mod.rs", "the instruction set"),

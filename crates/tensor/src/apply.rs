@@ -9,12 +9,14 @@ use crate::cpu::fold::Red;
 use crate::dry;
 use crate::dtype::{BF16, Bool, DType, Element, F16, F32, I64, Number, promote};
 use crate::elementwise::{Class, Elementwise};
-use crate::error::{Error, ErrorKind, OrRaise, raise};
+use crate::error::{Error, ErrorKind, OrRaise, attempt, raise};
 use crate::layout::Layout;
 use crate::levels;
+use crate::memory;
 use crate::mode;
 use crate::op::{Gradient, Kernel, Op, Outputs, Spec, Specs};
 use crate::operand::Operand;
+use crate::plan::{self, Caller};
 use crate::profile;
 use crate::record::{self, Edge, Saving};
 use crate::scalar::Expr;
@@ -23,9 +25,11 @@ use crate::tensor::Tensor;
 use crate::value::{Arg, Held, Kind, Over, ROW_MAX, Value, View, Waiting};
 use crate::watch;
 use smallvec::{SmallVec, smallvec};
-use std::cell::Cell;
 use std::panic::Location;
 use std::sync::Arc;
+
+mod assign;
+pub(crate) use assign::assign;
 
 type Edges = SmallVec<[Option<Edge>; 2]>;
 type Args = SmallVec<[Arg; 3]>;
@@ -34,22 +38,6 @@ type Args = SmallVec<[Arg; 3]>;
 #[track_caller]
 pub(crate) fn map<const N: usize>(op: &'static Elementwise, mut x: [Operand; N]) -> Tensor {
     expr(Expr::of(op), 0, &mut x, Location::caller())
-}
-/// `x` becomes one operation of itself and `o`; while that is made nobody else holds the old `x` for it, so that
-/// its memory can be the new one's. A refused operation leaves `x` as it was.
-#[track_caller]
-pub(crate) fn assign(op: &'static Elementwise, x: &mut Tensor, o: Operand) {
-    thread_local! { static SPARE: Cell<Option<Tensor>> = const { Cell::new(None) }; }
-    let spare = SPARE.take().unwrap_or_else(|| Tensor::full((), 0.0f32));
-    let mut operands = [Operand::Tensor(std::mem::replace(x, spare)), o];
-    match try_expr(Expr::of(op), 0, &mut operands, Location::caller()) {
-        Ok(new) => SPARE.set(Some(std::mem::replace(x, new))),
-        Err(refused) => {
-            let [Operand::Tensor(old), _] = operands else { unreachable!("taken only by what succeeds") };
-            *x = old;
-            raise(refused)
-        }
-    }
 }
 /// Output `out` of an elementwise expression; the operands are taken out of `x`.
 #[track_caller]
@@ -250,18 +238,26 @@ pub(crate) fn cast_value(value: Held, dtype: DType) -> Held {
 fn same_value(value: Held, shape: Shape) -> Held {
     Value::pending(Kind::Same, value.dtype, shape, smallvec![Arg::Value(value)])
 }
+#[track_caller]
 fn empty(dtype: DType, shape: Shape) -> Held {
-    Value::ready(dtype, shape, View::dense(Arc::new(Buffer::room(0))))
+    Value::ready(dtype, shape, View::dense(Arc::new(room(dtype))))
 }
 /// One element everywhere.
+#[track_caller]
 pub(crate) fn filled(dtype: DType, shape: Shape, v: Number) -> Held {
     let one = scalar(dtype, v.bits(dtype));
     let layout = Layout::dense(Shape::scalar()).broadcast_to(&shape);
     Value::ready(dtype, shape, View { buffer: one, layout: Some(Box::new(layout)) })
 }
+/// Memory for one element.
+#[track_caller]
+fn room(dtype: DType) -> Buffer {
+    memory::room("full", dtype, &Shape::scalar())
+}
 /// A buffer with one element, whose `F32` bits are given for the half types.
+#[track_caller]
 fn scalar(dtype: DType, bits: u64) -> Arc<Buffer> {
-    let mut buffer = Buffer::room(8);
+    let mut buffer = room(dtype);
     let bits = match dtype {
         F16 => half::f16::from_f32(f32::from_bits(bits as u32)).to_bits().into(),
         BF16 => half::bf16::from_f32(f32::from_bits(bits as u32)).to_bits().into(),
@@ -295,7 +291,7 @@ pub(crate) fn op_n(op: impl Op, x: &[&Tensor]) -> Outputs {
     let counted = matches!(&kernel, Kernel::Call(call) if profile::on() || call.waits());
     let flops = if counted { op.flops(&specs, &out) } else { 0 };
     let fuses = kernel.fuses();
-    let values = run(kernel, flops, x, out);
+    let values = run(kernel, op.name(), flops, x, out);
     let edge = mark(op, fuses, x, &values, specs, at);
     let place = |out| edge.clone().map(|e| Edge { record: e.record, out });
     values
@@ -330,12 +326,15 @@ fn mark(
     Some(Edge { record, out: 0 })
 }
 #[track_caller]
-fn run(kernel: Kernel, flops: u64, x: &[&Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+fn run(kernel: Kernel, op: &'static str, flops: u64, x: &[&Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     match kernel {
-        Kernel::Call(call) => run_call(call, flops, x, out),
+        Kernel::Call(call) => run_call(call, op, flops, x, out),
         Kernel::Compose(f) => {
             let x: SmallVec<[Tensor; 3]> = x.iter().map(|&t| t.clone()).collect();
-            let made = crate::no_grad(|| f(&x));
+            let made = match attempt(|| crate::no_grad(|| f(&x))) {
+                Ok(made) => made,
+                Err(e) => raise(plan::blamed(op, e)),
+            };
             made.into_iter().map(|t| t.value).collect()
         }
         Kernel::Expand => smallvec![expand(&x[0].value, only(out).shape)],
@@ -397,14 +396,15 @@ fn reshape(x: &Held, shape: Shape) -> Held {
     }
 }
 #[track_caller]
-fn run_call(call: Call, flops: u64, x: &[&Tensor], out: Specs) -> SmallVec<[Held; 1]> {
+fn run_call(call: Call, op: &'static str, flops: u64, x: &[&Tensor], out: Specs) -> SmallVec<[Held; 1]> {
     let x: SmallVec<[&Held; 4]> = x.iter().map(|t| &t.value).collect();
-    crate::plan::force(&x);
+    plan::force(&x);
     if call.waits() {
         let (args, Spec { shape, dtype }) = (x.iter().map(|&v| Arg::Value(v.clone())).collect(), only(out));
-        return smallvec![Value::waiting(Waiting { call, flops }, dtype, shape, args)];
+        return smallvec![Value::waiting(Waiting { call, op, flops }, dtype, shape, args)];
     }
-    let buffers = crate::plan::call(&call, (profile::tag(), flops), &x, &out);
+    let of = Caller { op, at: None, tag: profile::tag(), flops };
+    let buffers = plan::call(&call, &of, &x, &out);
     let value = |(s, b): (Spec, Buffer)| Value::ready(s.dtype, s.shape, View::dense(Arc::new(b)));
     out.into_iter().zip(buffers).map(value).collect()
 }
@@ -414,7 +414,7 @@ fn run_call(call: Call, flops: u64, x: &[&Tensor], out: Specs) -> SmallVec<[Held
 pub(crate) fn beside(f: impl FnOnce() -> (Tensor, Tensor)) -> (Tensor, Tensor) {
     let (a, b) = mode::waiting(f);
     if !mode::is_waiting() {
-        crate::plan::beside(&a.value, &b.value);
+        plan::beside(&a.value, &b.value);
     }
     (a, b)
 }

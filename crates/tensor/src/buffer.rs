@@ -5,7 +5,7 @@
 use crate::cpu::load;
 use crate::dry::{self, Planned};
 use crate::dtype::{DType, Element};
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +18,8 @@ const PAGE: usize = 2 << 20;
 const LARGE: usize = 2 * PAGE;
 /// Bytes that the cache keeps at most.
 const CACHE_LIMIT: usize = 512 << 20;
+/// Bytes that no system has, so that what is computed with sizes below cannot overflow.
+const NOBODY_HAS: usize = isize::MAX as usize / 2;
 /// Four classes per power of two, from 64 bytes up.
 const CLASSES: usize = 4 * 58;
 
@@ -31,6 +33,10 @@ pub(crate) struct Buffer {
 unsafe impl Send for Buffer {}
 // SAFETY: as above; a shared buffer hands out only a raw pointer.
 unsafe impl Sync for Buffer {}
+
+/// The system does not give so much memory. Nothing has changed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused;
 
 /// A cached block.
 struct Free(NonNull<u8>);
@@ -58,11 +64,10 @@ fn block(cap: usize) -> Layout {
     let align = if cap >= LARGE { PAGE } else { ALIGN };
     Layout::from_size_align(cap, align).expect("a size class is a valid layout")
 }
-/// A block of zeros from the system.
-fn fresh(cap: usize) -> NonNull<u8> {
+/// A block of zeros from the system, if it gives one.
+fn fresh(cap: usize) -> Option<NonNull<u8>> {
     // SAFETY: a class has at least 64 bytes.
-    let ptr = unsafe { alloc(block(cap)) };
-    let Some(ptr) = NonNull::new(ptr) else { handle_alloc_error(block(cap)) };
+    let ptr = NonNull::new(unsafe { alloc(block(cap)) })?;
     #[cfg(target_os = "linux")]
     if cap >= LARGE {
         // SAFETY: the block is ours and begins at a page. Where there are no large pages nothing happens.
@@ -70,18 +75,21 @@ fn fresh(cap: usize) -> NonNull<u8> {
     }
     // SAFETY: the block has `cap` bytes.
     unsafe { ptr.as_ptr().write_bytes(0, cap) };
-    ptr
+    Some(ptr)
 }
 
 impl Buffer {
     /// A block of at least `bytes` bytes for results; they are initialised, to whatever was there last. In a dry run
     /// there are none.
-    pub(crate) fn alloc(bytes: usize) -> Buffer {
+    pub(crate) fn alloc(bytes: usize) -> Result<Buffer, Refused> {
         if !dry::planning() {
             return Buffer::room(bytes);
         }
+        if bytes > NOBODY_HAS {
+            return Err(Refused);
+        }
         let (_, cap) = class(bytes);
-        Buffer { ptr: NonNull::dangling(), cap, planned: Some(Planned::new(cap)) }
+        Ok(Buffer { ptr: NonNull::dangling(), cap, planned: Some(Planned::new(cap)) })
     }
     /// What stands in for `buffer` where a real run would write its results there.
     pub(crate) fn instead_of(buffer: Arc<Buffer>) -> Buffer {
@@ -94,19 +102,29 @@ impl Buffer {
         self.planned.is_some()
     }
     /// A block of at least `bytes` bytes for what is given, in a dry run too.
-    pub(crate) fn room(bytes: usize) -> Buffer {
+    pub(crate) fn room(bytes: usize) -> Result<Buffer, Refused> {
+        if bytes > NOBODY_HAS {
+            return Err(Refused);
+        }
         let (c, cap) = class(bytes);
+        let cached = list(c).pop();
+        let ptr = if let Some(Free(ptr)) = cached {
+            CACHED.fetch_sub(cap, Relaxed);
+            ptr
+        } else {
+            let ptr = fresh(cap).or_else(|| {
+                release();
+                fresh(cap)
+            });
+            FRESH.fetch_add(if ptr.is_some() { cap } else { 0 }, Relaxed);
+            ptr.ok_or(Refused)?
+        };
         dry::charge(cap as isize);
         let live = LIVE.fetch_add(cap, Relaxed) + cap;
         if live > PEAK.load(Relaxed) {
             PEAK.fetch_max(live, Relaxed);
         }
-        if let Some(Free(ptr)) = list(c).pop() {
-            CACHED.fetch_sub(cap, Relaxed);
-            return Buffer { ptr, cap, planned: None };
-        }
-        FRESH.fetch_add(cap, Relaxed);
-        Buffer { ptr: fresh(cap), cap, planned: None }
+        Ok(Buffer { ptr, cap, planned: None })
     }
     /// Where the bytes are; nowhere, if [`Buffer::is_planned`].
     #[inline]

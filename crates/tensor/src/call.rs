@@ -8,6 +8,7 @@ use crate::cpu::pool;
 use crate::dry;
 use crate::dtype::{DType, Element};
 use crate::layout::Layout;
+use crate::memory;
 use crate::mode;
 use crate::shape::Shape;
 use crate::value::Held;
@@ -116,6 +117,7 @@ impl<'a> View<'a> {
     ///
     /// # Panics
     /// If `T` is not the element type.
+    #[track_caller]
     pub fn dense<T: Element>(&self) -> std::borrow::Cow<'a, [T]> {
         let data = self.data::<T>();
         let n = self.layout.numel();
@@ -125,7 +127,7 @@ impl<'a> View<'a> {
         if self.layout.is_dense() {
             return data[self.layout.offset..self.layout.offset + n].into();
         }
-        let mut out = Vec::with_capacity(n);
+        let mut out = memory::list("to_vec", self.dtype, self.shape());
         self.layout.runs(0, n, |at, stride, count| {
             out.extend((0..count).map(|i| data[(at as isize + i as isize * stride) as usize]));
         });

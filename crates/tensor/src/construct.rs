@@ -2,6 +2,7 @@
 use crate::call::by_dtype;
 use crate::dtype::{DType, Element, F32, Number};
 use crate::error::{Error, ErrorKind, OrRaise, raise};
+use crate::memory;
 use crate::shape;
 use crate::tensor::Tensor;
 
@@ -57,7 +58,7 @@ impl DType {
         match (integer(start), integer(step)) {
             (Some(start), Some(step)) => by_dtype!(self, T => {
                 let element = |i: usize| start.wrapping_add(step.wrapping_mul(i as i64));
-                listed((0..count).map(|i| <T as FromInt>::from_int(element(i))))
+                listed("arange", (0..count).map(|i| <T as FromInt>::from_int(element(i))))
             }),
             _ if !self.is_float() => {
                 let given = format!("fractional numbers for {self}: {} by {}", start.to_f64(), step.to_f64());
@@ -66,7 +67,7 @@ impl DType {
             }
             _ => {
                 let (start, step) = (start.to_f64(), step.to_f64());
-                by_dtype!(self, T => listed((0..count).map(|i| T::from_f64(i as f64 * step + start))))
+                by_dtype!(self, T => listed("arange", (0..count).map(|i| T::from_f64(i as f64 * step + start))))
             }
         }
     }
@@ -92,7 +93,7 @@ impl DType {
         let element = |i: usize| {
             if i <= (n - 1) / 2 { start + i as f64 * step } else { end - (n - 1 - i) as f64 * step }
         };
-        by_dtype!(self, T => listed((0..n).map(|i| T::from_f64(element(i)))))
+        by_dtype!(self, T => listed("linspace", (0..n).map(|i| T::from_f64(element(i)))))
     }
     /// The identity matrix of `n` rows.
     ///
@@ -107,7 +108,8 @@ impl DType {
     pub fn eye(self, n: usize) -> Tensor {
         shape::countable("eye", [n, n].into()).or_raise();
         by_dtype!(self, T => {
-            let mut data = vec![T::from_f64(0.0); n * n];
+            let mut data = memory::list("eye", self, &[n, n].into());
+            data.resize(n * n, T::from_f64(0.0));
             data.iter_mut().step_by(n + 1).for_each(|one| *one = T::from_f64(1.0));
             Tensor::from_vec(data, [n, n])
         })
@@ -135,8 +137,12 @@ from_int! {
     half::f16: |v| half::f16::from_f64(v as f64);
     half::bf16: |v| half::bf16::from_f64(v as f64);
 }
-fn listed<T: Element>(elements: impl Iterator<Item = T>) -> Tensor {
-    Tensor::from(elements.collect::<Vec<T>>())
+#[track_caller]
+fn listed<T: Element>(op: &'static str, elements: impl ExactSizeIterator<Item = T>) -> Tensor {
+    let mut list = memory::list(op, T::DTYPE, &[elements.len()].into());
+    list.extend(elements);
+    let count = list.len();
+    Tensor::from_vec(list, [count])
 }
 
 impl Tensor {

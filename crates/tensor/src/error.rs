@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Gradient,
     /// A computation that failed on these numbers, such as a singular matrix.
     Numeric,
+    /// More memory than the system gives.
+    Memory,
     /// The outside world: files and streams.
     Io,
     /// Data that do not follow their format.
@@ -70,6 +72,13 @@ impl Error {
     /// The line of the call that was refused, where it is known.
     pub fn location(&self) -> Option<&'static Location<'static>> {
         self.location
+    }
+
+    /// The same error, of the operation that called the one that refused.
+    #[must_use]
+    pub(crate) fn of(mut self, op: &'static str) -> Error {
+        self.op = op.into();
+        self
     }
 
     /// The same error, placed at this line.

@@ -1,8 +1,11 @@
 //! What the library has computed and holds: counters for tests, benches and the curious, and the peak of a step
 //! that is not run.
-use crate::buffer;
+use crate::buffer::{self, Buffer};
 use crate::dry;
 pub use crate::dry::{DryRun, dry_run};
+use crate::dtype::DType;
+use crate::error::{Error, ErrorKind, raise};
+use crate::shape::Shape;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
@@ -23,6 +26,40 @@ pub(crate) fn count_output(in_place: bool) {
     if in_place {
         IN_PLACE.fetch_add(1, Relaxed);
     }
+}
+
+/// Bytes of the elements of a tensor; more than anybody has, if they cannot be counted.
+pub(crate) fn bytes(shape: &Shape, dtype: DType) -> usize {
+    shape.numel().saturating_mul(dtype.size())
+}
+/// Why `op` fails: the system has no memory for elements of this type and shape.
+#[cold]
+pub(crate) fn refused(op: &'static str, dtype: DType, shape: &Shape) -> Error {
+    let bytes = shape.numel() as u128 * dtype.size() as u128;
+    let needs = match bytes.checked_ilog2().unwrap_or(0) / 10 {
+        0 => format!("{bytes} bytes"),
+        power => {
+            let unit = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"][power.min(6) as usize - 1];
+            let count = bytes as f64 / 1024_f64.powi(power.min(6) as i32);
+            format!("{bytes} bytes ({count:.1} {unit})")
+        }
+    };
+    let right = "make it smaller, or reduce it in the expression that makes it";
+    Error::new(op, ErrorKind::Memory, format!("no memory: {dtype} {shape} needs {needs}; {right}"))
+}
+/// Memory for elements that are given.
+#[track_caller]
+pub(crate) fn room(op: &'static str, dtype: DType, shape: &Shape) -> Buffer {
+    Buffer::room(bytes(shape, dtype)).unwrap_or_else(|_| raise(refused(op, dtype, shape)))
+}
+/// An empty list with room for `count` elements.
+#[track_caller]
+pub(crate) fn list<T>(op: &'static str, dtype: DType, shape: &Shape) -> Vec<T> {
+    let mut list = Vec::new();
+    if list.try_reserve_exact(shape.numel()).is_err() {
+        raise(refused(op, dtype, shape));
+    }
+    list
 }
 
 /// Process-wide counters; the difference of two readings says what lay between them.

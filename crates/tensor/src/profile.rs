@@ -3,6 +3,7 @@
 //! Every operation that is called while a profile is on gets a tag, which the values that it makes carry until they
 //! are computed (`value::Pending`). So a program knows whose work it does, whoever demanded it, and its time is shared
 //! out by estimated work: instructions times elements. A rule's operations belong to the record whose rule it is.
+use crate::error::{Error, ErrorKind, attempt, raise};
 use crate::value::next_id;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -161,8 +162,19 @@ pub(crate) fn recorded(record: u64) {
         LOG.with_borrow_mut(|log| log.records.insert(record, TAG.get()));
     }
 }
-/// Runs a gradient rule, and what goes with it.
+/// Runs a gradient rule, and what goes with it. Memory that it does not get is the record's affair: the line that asks
+/// for it is one of this library.
 pub(crate) fn within_rule<R>(record: u64, place: Place, rule: impl FnOnce() -> R) -> R {
+    let (op, at) = place;
+    attempt(|| measured(record, place, rule)).unwrap_or_else(|e| match e.kind() {
+        ErrorKind::Memory => {
+            let detail = format!("in its gradient, {}", e.detail());
+            raise(Error::new(op, ErrorKind::Memory, detail).at(at))
+        }
+        _ => raise(e),
+    })
+}
+fn measured<R>(record: u64, place: Place, rule: impl FnOnce() -> R) -> R {
     struct Back(Option<(u64, Place)>, u64);
     impl Drop for Back {
         fn drop(&mut self) {

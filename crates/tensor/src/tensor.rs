@@ -1,9 +1,9 @@
 //! `Tensor`: the one handle type. Making tensors of data, and reading them.
 use crate::apply;
-use crate::buffer::Buffer;
 use crate::dtype::{DType, Element, F32, Number};
 use crate::error::{Error, ErrorKind, OrRaise, raise};
 use crate::levels::Label;
+use crate::memory;
 use crate::op::Spec;
 use crate::record::Edge;
 use crate::shape::{self, IntoShape, Shape};
@@ -55,7 +55,7 @@ impl Tensor {
                 format!("wrong number of elements: {} for shape {shape}; it needs {needed}", data.len());
             raise(Error::new("from_slice", ErrorKind::Shape, detail));
         }
-        let mut buffer = Buffer::room(size_of_val(data));
+        let mut buffer = memory::room("from_slice", T::DTYPE, &shape);
         buffer.write(data);
         Tensor::untracked(Value::ready(T::DTYPE, shape, View::dense(Arc::new(buffer))))
     }

@@ -17,6 +17,7 @@ use crate::scalar::Expr;
 use crate::shape::Shape;
 use smallvec::SmallVec;
 use std::cell::RefCell;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -52,6 +53,8 @@ pub(crate) struct Pending {
     pub(crate) args: SmallVec<[Arg; 3]>,
     /// The operation that it belongs to, in a profile.
     pub(crate) tag: u64,
+    /// The line that made it.
+    pub(crate) at: &'static Location<'static>,
 }
 /// What a pending value is of its operands.
 #[derive(Clone)]
@@ -75,9 +78,24 @@ pub(crate) enum Kind {
 /// A call that was left, and what it is in a profile.
 pub(crate) struct Waiting {
     pub(crate) call: Call,
+    /// The operation that it belongs to.
+    pub(crate) op: &'static str,
     pub(crate) flops: u64,
 }
 impl Kind {
+    /// The operation, as a user knows it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Kind::Map { expr, .. } => expr.name,
+            Kind::Cast => "cast",
+            Kind::Same => "contiguous",
+            Kind::Fold { red: Red::Sum, .. } => "sum",
+            Kind::Fold { red: Red::Prod, .. } => "prod",
+            Kind::Fold { red: Red::Max, .. } => "amax",
+            Kind::Fold { red: Red::Min, .. } => "amin",
+            Kind::Call(waiting) => waiting.op,
+        }
+    }
     /// Instructions of its own.
     fn work(&self) -> u64 {
         match self {
@@ -156,9 +174,21 @@ impl Held {
         value.cell.hold();
         Held(Arc::new(value))
     }
+    /// A way back to this value for a caller whose handles may be lost by a panic, which is not counted as a holder.
+    pub(crate) fn uncounted(&self) -> Uncounted {
+        Uncounted(self.0.clone())
+    }
     pub(crate) fn save(&self) -> Saved {
         self.cell.save();
         Saved(self.0.clone())
+    }
+}
+/// See [`Held::uncounted`].
+pub(crate) struct Uncounted(Arc<Value>);
+impl Uncounted {
+    pub(crate) fn hold(&self) -> Held {
+        self.0.cell.hold();
+        Held(self.0.clone())
     }
 }
 impl Saved {
@@ -192,9 +222,10 @@ impl Value {
         Value::make(dtype, shape, place, Cell::ready(view))
     }
     /// A value that `waiting` computes from `args`, which are in memory, when it is read.
+    #[track_caller]
     pub(crate) fn waiting(waiting: Waiting, dtype: DType, shape: Shape, args: SmallVec<[Arg; 3]>) -> Held {
         let kind = Kind::Call(Arc::new(waiting));
-        let cell = Cell::pending(Pending { kind, args, tag: profile::tag() }, 1);
+        let cell = Cell::pending(Pending { kind, args, tag: profile::tag(), at: Location::caller() }, 1);
         let place = Place { called: true, ..Place::apart(shape.numel()) };
         Value::make(dtype, shape, place, cell)
     }
@@ -215,7 +246,7 @@ impl Value {
     }
     /// KiB of elements.
     pub(crate) fn kib(&self) -> u64 {
-        (self.numel * self.dtype.size()) as u64 >> 10
+        self.numel.saturating_mul(self.dtype.size()) as u64 >> 10
     }
 
     /// A value to be computed on demand (at once in eager mode). Whatever of its operands cannot share a pass
@@ -230,7 +261,7 @@ impl Value {
         }
         let place = join(&kind, &shape, &args);
         let own = kind.work();
-        let size = (place.space.n * dtype.size()) as u64 >> 10;
+        let size = place.space.n.saturating_mul(dtype.size()) as u64 >> 10;
         let cost = settle_cost(own, size, &args, place.tree);
         // What a reduction keeps alive, counted once.
         let read = match cost >> 32 {
@@ -241,7 +272,7 @@ impl Value {
             dtype,
             shape,
             place,
-            Cell::pending(Pending { kind, args, tag: profile::tag() }, cost),
+            Cell::pending(Pending { kind, args, tag: profile::tag(), at: Location::caller() }, cost),
         );
         if mode::is_eager() {
             crate::plan::force(&[&value]);

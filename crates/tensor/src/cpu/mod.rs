@@ -14,7 +14,7 @@ pub(crate) mod run;
 pub(crate) mod vmath;
 
 use crate::backend::Backend;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Refused};
 use crate::call::{Call, View, ViewMut};
 use crate::fuse::Code;
 use crate::plan::Binding;
@@ -23,14 +23,14 @@ use std::sync::OnceLock;
 /// The CPU as a backend.
 pub(crate) struct Cpu;
 impl Backend for Cpu {
-    fn allocate(&self, bytes: usize) -> Buffer {
+    fn allocate(&self, bytes: usize) -> Result<Buffer, Refused> {
         Buffer::alloc(bytes)
     }
-    fn run(&self, code: &Code, bound: &Binding<'_>) {
-        run::run(code, bound);
+    fn run(&self, code: &Code, bound: &Binding<'_>) -> Result<(), Refused> {
+        run::run(code, bound)
     }
-    fn rehearse(&self, code: &Code, bound: &Binding<'_>) {
-        run::rehearse(code, bound);
+    fn rehearse(&self, code: &Code, bound: &Binding<'_>) -> Result<(), Refused> {
+        run::rehearse(code, bound)
     }
     fn call(&self, call: &Call, x: &[View<'_>], out: &mut [ViewMut<'_>]) {
         (call.run)(x, out);

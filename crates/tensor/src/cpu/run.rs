@@ -2,7 +2,7 @@
 //!
 //! Blocks follow logical order. Which thread runs which block changes nothing: elementwise work is per element,
 //! and every reduction folds fixed chunks (`cpu::fold`) whose results are joined in a fixed order at the end.
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Refused};
 use crate::cpu::fold::{CHUNK, COLUMN_CHUNK};
 use crate::cpu::load::{self, LINE};
 use crate::cpu::pool;
@@ -103,6 +103,8 @@ struct Gather {
     /// Partial results, or the operand's row values.
     buffer: Option<Buffer>,
     base: *mut u8,
+    /// Room for partial results of the row values.
+    partials: Option<Buffer>,
 }
 /// A run: shared by the threads that take its tasks.
 struct Run<'a> {
@@ -118,16 +120,17 @@ struct Run<'a> {
 // SAFETY: tasks write disjoint blocks of the outputs and disjoint chunks of the gathers, and only read the rest.
 unsafe impl Sync for Run<'_> {}
 
-/// Runs `code` over `bound`.
-pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
+/// Runs `code` over `bound`. All memory is taken before anything is written: a result may lie in an operand's.
+pub(crate) fn run(code: &Code, bound: &Binding<'_>) -> Result<(), Refused> {
     let (n, last) = (bound.space.n, bound.space.last);
     let walk = Walk::of(code, bound.outs.len(), n, last);
-    let gathers = code.sinks.iter().enumerate().map(|(k, s)| gather(s, bound, k)).collect();
+    let gathers: Result<_, _> = code.sinks.iter().enumerate().map(|(k, s)| gather(s, bound, k)).collect();
+    let gathers = gathers?;
     let mut copies: SmallVec<[(u32, &Out); 4]> =
         bound.outs.iter().filter(|o| o.copy).map(|o| (code.vals[o.val as usize].def, o)).collect();
     copies.sort_unstable_by_key(|c| c.0);
     let written: usize = bound.outs.iter().map(|o| code.vals[o.val as usize].dtype.size()).sum();
-    let run = Run { code, bound, walk, gathers, far: (code.read + written) * n > NEAR, copies };
+    let run = Run { code, bound, walk, gathers, far: (code.read + written).saturating_mul(n) > NEAR, copies };
     let unit = run.walk.unit(code);
     let units = run.walk.blocks.div_ceil(unit);
     let tasks = (work(code, n) / SERIAL).clamp(1, 4 * pool::threads()).min(units);
@@ -138,16 +141,14 @@ pub(crate) fn run(code: &Code, bound: &Binding<'_>) {
     for (k, s) in code.sinks.iter().enumerate() {
         run.finish(k, s);
     }
+    Ok(())
 }
 /// Takes the memory that [`run`] takes for its sinks, and gives it back in the same order.
-pub(crate) fn rehearse(code: &Code, bound: &Binding<'_>) {
-    let gathers: SmallVec<[Option<Buffer>; 2]> = code.sinks.iter().map(|s| room(s, bound)).collect();
-    for s in &code.sinks {
-        if let (Level::Row, Over::Columns { outer, len, inner }) = (s.level, s.over) {
-            drop(Buffer::alloc(outer * column_chunks(len) * inner * s.dtype.size()));
-        }
-    }
-    drop(gathers);
+pub(crate) fn rehearse(code: &Code, bound: &Binding<'_>) -> Result<(), Refused> {
+    type Rooms = SmallVec<[(Option<Buffer>, Option<Buffer>); 2]>;
+    let rooms: Result<Rooms, Refused> =
+        code.sinks.iter().map(|s| Ok((room(s, bound)?, partial_room(s)?))).collect();
+    rooms.map(drop)
 }
 /// Chunks of one group of a column sink.
 fn column_chunks(len: usize) -> usize {
@@ -162,19 +163,34 @@ fn gathered(s: &SinkCode, bound: &Binding<'_>) -> usize {
         (_, Over::Columns { outer, len, inner }) => outer * column_chunks(len) * inner,
     }
 }
-/// Memory for these, unless they are the result.
-fn room(s: &SinkCode, bound: &Binding<'_>) -> Option<Buffer> {
-    let direct = matches!((s.level, s.over), (Level::Full, Over::Columns { len, .. }) if len <= COLUMN_CHUNK);
-    (!direct).then(|| Buffer::alloc(gathered(s, bound) * s.dtype.size()))
+/// Memory for a number of elements.
+fn elements(count: usize, s: &SinkCode) -> Result<Buffer, Refused> {
+    Buffer::alloc(count.saturating_mul(s.dtype.size()))
 }
-fn gather(s: &SinkCode, bound: &Binding<'_>, k: usize) -> Gather {
-    let buffer = room(s, bound);
+/// Memory for these, unless they are the result.
+fn room(s: &SinkCode, bound: &Binding<'_>) -> Result<Option<Buffer>, Refused> {
+    let direct = matches!((s.level, s.over), (Level::Full, Over::Columns { len, .. }) if len <= COLUMN_CHUNK);
+    (!direct).then(|| elements(gathered(s, bound), s)).transpose()
+}
+/// Partial results of the columns of row values.
+fn partial_count(s: &SinkCode) -> Option<usize> {
+    match (s.level, s.over) {
+        (Level::Row, Over::Columns { outer, len, inner }) => Some(outer * column_chunks(len) * inner),
+        _ => None,
+    }
+}
+/// Memory for these.
+fn partial_room(s: &SinkCode) -> Result<Option<Buffer>, Refused> {
+    partial_count(s).map(|count| elements(count, s)).transpose()
+}
+fn gather(s: &SinkCode, bound: &Binding<'_>, k: usize) -> Result<Gather, Refused> {
+    let (buffer, partials) = (room(s, bound)?, partial_room(s)?);
     let base = buffer.as_ref().map_or(bound.sinks[k].base, Buffer::ptr);
     if s.level == Level::Full && matches!(s.over, Over::Columns { .. }) {
         // SAFETY: the buffer has room for them, and no task runs yet.
         unsafe { load::fill(base, s.fold.identity, s.dtype, gathered(s, bound)) };
     }
-    Gather { buffer, base }
+    Ok(Gather { buffer, base, partials })
 }
 
 /// Pointers of one block.
@@ -365,7 +381,6 @@ impl Run<'_> {
     fn finish(&self, k: usize, s: &SinkCode) {
         let (from, to) = (&self.gathers[k], &self.bound.sinks[k]);
         let Some(_) = from.buffer else { return };
-        let size = s.dtype.size();
         let n = if s.level == Level::Row {
             self.bound.space.n / self.bound.space.last
         } else {
@@ -375,8 +390,7 @@ impl Run<'_> {
             // SAFETY: `n` gathered row values, as rows of `len`.
             (Level::Row, Over::Rows(len)) => unsafe { s.fold.rows(from.base, n / len, len, to.base) },
             (Level::Row, Over::Columns { outer, len, inner }) => {
-                let chunks = outer * column_chunks(len) * inner;
-                let partials = Buffer::alloc(chunks * size);
+                let (Some(chunks), Some(partials)) = (partial_count(s), &from.partials) else { return };
                 // SAFETY: room for a vector per chunk, which nobody else uses.
                 unsafe { load::fill(partials.ptr(), s.fold.identity, s.dtype, chunks) };
                 columns(s, partials.ptr(), from.base, 0, n, len, inner);

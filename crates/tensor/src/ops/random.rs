@@ -2,6 +2,7 @@
 use crate::call::{self, Random};
 use crate::dtype::{Bool, DType, Element, F32, I64};
 use crate::error::{Error, ErrorKind, raise};
+use crate::memory;
 use crate::op::{Batch, Gradient, Kernel, Op, Spec, Specs};
 use crate::record::{Context, Cotangents};
 use crate::shape::{self, IntoShape, Shape};
@@ -240,8 +241,9 @@ impl Tensor {
             Ok(shape) => shape,
             Err(e) => raise(e),
         };
+        let mut out = memory::list("sample", T::DTYPE, &shape);
+        out.resize(shape.numel(), T::from_f64(0.0));
         let state = rng.reserve(shape.numel() as u64);
-        let mut out = vec![T::from_f64(0.0); shape.numel()];
         // A sample may take any time, so that even a block is worth a second thread.
         call::for_chunks(&mut out, BLOCK, BLOCK, |i, part| {
             let mut stream = Rng::block(state, i as u64);

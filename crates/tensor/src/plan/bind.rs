@@ -7,12 +7,13 @@ use crate::cpu::load::{self, LINE};
 use crate::cpu::run::BLOCK;
 use crate::dry;
 use crate::dtype::{DType, Number};
+use crate::error::{Error, raise};
 use crate::fuse::{Code, Item, Key, Level, NONE, Place, Ref, What};
 use crate::layout::Layout;
 use crate::memory;
 use crate::ops::copy::contiguous;
 use crate::scalar::Expr;
-use crate::value::{Arg, Held, Kind, Pending, ROW_MAX, Space, Value, View};
+use crate::value::{Arg, Held, Kind, Pending, ROW_MAX, Space, Value, View, values};
 use smallvec::{SmallVec, smallvec};
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -162,6 +163,7 @@ impl<'g> Binding<'g> {
         });
         Ref::Number(k as u32, dtype)
     }
+    #[track_caller]
     fn leaf(&mut self, node: usize, v: &Held, view: &View, shape: &crate::shape::Shape, level: Level) -> Ref {
         let want = match level {
             Level::Full => self.space.n,
@@ -218,11 +220,14 @@ impl<'g> Binding<'g> {
         period < self.space.n && unit.is_multiple_of(period)
     }
     /// A dense copy of an operand, made once.
+    #[track_caller]
     fn copied(&mut self, node: usize, v: &Held) -> *const u8 {
         if let Some((_, buffer)) = self.copies.iter().find(|c| c.0 == node) {
             return buffer.ptr();
         }
-        let mut buffer = backend().allocate(v.numel * v.dtype.size());
+        let Ok(mut buffer) = backend().allocate(memory::bytes(&v.shape, v.dtype)) else {
+            raise(memory::refused("contiguous", v.dtype, &v.shape))
+        };
         if !dry::planning() {
             let mut out = [ViewMut::of(&mut buffer, v.dtype, v.shape.clone())];
             backend().call(&contiguous(v.dtype), &[CallView::of(v)], &mut out);
@@ -232,6 +237,7 @@ impl<'g> Binding<'g> {
     }
 
     /// Memory for everything that is written: a dying operand's where the sizes agree, else fresh.
+    #[track_caller]
     pub(super) fn place_outputs(&mut self, graph: &Graph<'_>, code: &Code) {
         let mut order: SmallVec<[(u32, u32, usize); 16]> = SmallVec::new();
         for (item, &node) in self.nodes.iter().enumerate() {
@@ -253,7 +259,7 @@ impl<'g> Binding<'g> {
                 continue;
             }
             let value = graph.nodes[node].value;
-            let bytes = value.numel * value.dtype.size();
+            let bytes = memory::bytes(&value.shape, value.dtype);
             // To take over what the step itself reads is to copy afterwards: where that is little, a block of its own is
             // better for a single result.
             let until = if alone && bytes <= FRESH { def } else { def + 1 };
@@ -264,17 +270,17 @@ impl<'g> Binding<'g> {
             memory::count_output(reused.is_some());
             let (copy, buffer) = match reused {
                 Some(d) => (d.last_use == def, taken_over(d.buffer)),
-                None => (!made, Arc::new(backend().allocate(bytes))),
+                None => (!made, fresh(graph, node)),
             };
             self.outs.push(Out { val, base: buffer.ptr(), copy, node, buffer });
         }
         self.place_sinks(graph, code);
     }
+    #[track_caller]
     fn place_sinks(&mut self, graph: &Graph<'_>, code: &Code) {
         for s in &code.sinks {
             let node = self.nodes[s.item];
-            let numel = graph.nodes[node].value.numel;
-            let buffer = Arc::new(backend().allocate(numel * s.dtype.size()));
+            let buffer = fresh(graph, node);
             memory::count_output(false);
             self.sinks.push(Sink { base: buffer.ptr(), node, buffer });
         }
@@ -320,6 +326,16 @@ impl<'g> Binding<'g> {
         found
     }
 
+    /// The error of a run without the memory that it takes beside operands and results, which only reductions do.
+    #[track_caller]
+    #[cold]
+    pub(super) fn refused(&self, graph: &Graph<'_>) -> Error {
+        let largest = self.sinks.iter().max_by_key(|s| operand(graph, s.node).map_or(0, |x| x.numel));
+        let node = largest.map_or(self.nodes[0], |s| s.node);
+        let Some(guard) = &graph.nodes[node].guard else { unreachable!("a result is locked") };
+        let of = operand(graph, node).unwrap_or(graph.nodes[node].value);
+        super::refused(of, guard.recipe())
+    }
     /// Makes the results visible. What they were made of is to be dropped after the graph, which holds the locks.
     pub(super) fn publish(&mut self, graph: &mut Graph<'_>) -> SmallVec<[Pending; 8]> {
         let mut recipes: SmallVec<[Pending; 8]> = SmallVec::new();
@@ -332,6 +348,20 @@ impl<'g> Binding<'g> {
         graph.reprice();
         recipes
     }
+}
+/// What a value is computed of.
+fn operand<'g>(graph: &'g Graph<'_>, node: usize) -> Option<&'g Value> {
+    values(&graph.nodes[node].guard.as_ref()?.recipe().args).next().map(|x| &**x)
+}
+/// New memory for a value.
+#[track_caller]
+fn fresh(graph: &Graph<'_>, node: usize) -> Arc<Buffer> {
+    let at = &graph.nodes[node];
+    let Ok(buffer) = backend().allocate(memory::bytes(&at.value.shape, at.value.dtype)) else {
+        let recipe = at.guard.as_ref().expect("a result is locked").recipe();
+        raise(super::refused(at.value, recipe))
+    };
+    Arc::new(buffer)
 }
 /// The bits of the element at `at` in `buffer`. In a dry run bits that no other number has, if it is not known.
 ///

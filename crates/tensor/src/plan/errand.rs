@@ -2,7 +2,7 @@
 //!
 //! Whoever runs it, this thread publishes its result when it settles, and holds its operands until then: so what is
 //! done meanwhile finds the same values dying and the same memory in use at any number of threads, in a dry run too.
-use super::{allocate, compute, force, is_small, run_waiting};
+use super::{Caller, allocate, compute, force, is_small, run_waiting};
 use crate::buffer::Buffer;
 use crate::cpu::pool;
 use crate::dry;
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 struct Errand {
     value: Held,
     waiting: Arc<Waiting>,
-    tag: u64,
+    of: Caller,
     operands: SmallVec<[Held; 4]>,
     made: Mutex<Made>,
 }
@@ -56,16 +56,19 @@ pub(crate) fn settle() {
 
 impl Errand {
     /// With memory for its result, so that this thread takes it.
+    #[track_caller]
     fn of(value: &Held) -> Option<Errand> {
         let guard = value.cell.lock()?;
         let recipe = guard.recipe();
         let Kind::Call(waiting) = &recipe.kind else { unreachable!("only calls wait") };
+        let of = Caller::of(waiting, recipe);
+        let room = smallvec![allocate(&of, &value.spec())];
         Some(Errand {
             value: value.clone(),
             waiting: waiting.clone(),
-            tag: recipe.tag,
+            of,
             operands: value::values(&recipe.args).cloned().collect(),
-            made: Mutex::new(Made { room: smallvec![allocate(&value.spec())], done: false }),
+            made: Mutex::new(Made { room, done: false }),
         })
     }
     fn made(&self) -> MutexGuard<'_, Made> {
@@ -74,8 +77,7 @@ impl Errand {
     fn run(&self) {
         let operands: SmallVec<[&Held; 4]> = self.operands.iter().collect();
         let mut made = self.made();
-        let of = (self.tag, self.waiting.flops);
-        compute(&self.waiting.call, of, &operands, &[self.value.spec()], &mut made.room);
+        compute(&self.waiting.call, &self.of, &operands, &[self.value.spec()], &mut made.room);
         made.done = true;
     }
     fn publish(&self) {

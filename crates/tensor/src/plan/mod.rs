@@ -16,15 +16,15 @@ use crate::buffer::Buffer;
 use crate::call::{self, Call, ViewMut};
 use crate::cpu::pool;
 use crate::dry;
-use crate::dtype::DType;
+use crate::error::{Error, ErrorKind, attempt, raise};
 use crate::fuse;
 use crate::memory;
 use crate::op::Spec;
 use crate::profile::{self, Cost};
-use crate::shape::Shape;
-use crate::value::{self, Held, Kind, Pending, Space, View};
+use crate::value::{self, Held, Kind, Pending, Space, Value, View, Waiting};
 use graph::Graph;
 use smallvec::SmallVec;
+use std::panic::Location;
 use std::sync::Arc;
 
 /// Instructions of one program, at most.
@@ -86,21 +86,79 @@ fn run_waiting(v: &Held) {
 fn answer(v: &Held, recipe: &Pending) -> Buffer {
     let Kind::Call(waiting) = &recipe.kind else { unreachable!("only calls wait") };
     let x: SmallVec<[&Held; 4]> = value::values(&recipe.args).collect();
-    call(&waiting.call, (recipe.tag, waiting.flops), &x, &[v.spec()]).pop().expect("one output")
+    call(&waiting.call, &Caller::of(waiting, recipe), &x, &[v.spec()]).pop().expect("one output")
 }
-fn allocate(s: &Spec) -> Buffer {
-    backend().allocate(s.shape.numel() * s.dtype.size())
+/// Whose a call is.
+pub(crate) struct Caller {
+    /// The operation.
+    pub(crate) op: &'static str,
+    /// Its line, if another one has it run.
+    pub(crate) at: Option<&'static Location<'static>>,
+    /// What it is in a profile.
+    pub(crate) tag: u64,
+    /// The floating-point operations that count for it.
+    pub(crate) flops: u64,
 }
-/// Runs a call over operands in memory. Its time is that of the operation `of`, which counts so many floating-point
-/// operations.
+impl Caller {
+    /// That of a call which was left.
+    fn of(waiting: &Waiting, recipe: &Pending) -> Caller {
+        Caller { op: waiting.op, at: Some(recipe.at), tag: recipe.tag, flops: waiting.flops }
+    }
+    /// Refuses the call for want of memory, at its own line.
+    #[track_caller]
+    #[cold]
+    fn refuse(&self, e: Error) -> ! {
+        // Not by `map_or_else`: functions that are handed on have their caller in the standard library.
+        let at = match self.at {
+            Some(at) => of_user(at),
+            None => Location::caller(),
+        };
+        raise(e.of(self.op).at(at))
+    }
+}
+/// An error in the parts of an operation `op`; one for want of memory as that operation's own, at the caller's line.
 #[track_caller]
-pub(crate) fn call(call: &Call, of: (u64, u64), x: &[&Held], out: &[Spec]) -> SmallVec<[Buffer; 1]> {
-    let mut buffers: SmallVec<[Buffer; 1]> = out.iter().map(allocate).collect();
+#[cold]
+pub(crate) fn blamed(op: &'static str, e: Error) -> Error {
+    let ours = e.location().is_none_or(is_ours);
+    if e.kind() == ErrorKind::Memory && ours { e.of(op).at(Location::caller()) } else { e }
+}
+/// The line that is to blame: the one that made a value, or if that is in a rule of this library, the one that demands it.
+#[track_caller]
+fn of_user(at: &'static Location<'static>) -> &'static Location<'static> {
+    if is_ours(at) { Location::caller() } else { at }
+}
+/// Whether a line is one of this crate.
+fn is_ours(at: &'static Location<'static>) -> bool {
+    let here = file!().trim_end_matches("mod.rs").trim_end_matches(['/', '\\']).trim_end_matches("plan");
+    at.file().starts_with(here)
+}
+/// The error of a value, of this recipe, that the system has no memory for.
+#[track_caller]
+#[cold]
+pub(super) fn refused(v: &Value, recipe: &Pending) -> Error {
+    memory::refused(recipe.kind.name(), v.dtype, &v.shape).at(of_user(recipe.at))
+}
+/// Runs a call over operands in memory.
+#[track_caller]
+pub(crate) fn call(call: &Call, of: &Caller, x: &[&Held], out: &[Spec]) -> SmallVec<[Buffer; 1]> {
+    let mut buffers: SmallVec<[Buffer; 1]> = SmallVec::new();
+    for s in out {
+        buffers.push(allocate(of, s));
+    }
     compute(call, of, x, out, &mut buffers);
     buffers
 }
+/// Memory for a result of a call.
 #[track_caller]
-fn compute(call: &Call, of: (u64, u64), x: &[&Held], out: &[Spec], buffers: &mut SmallVec<[Buffer; 1]>) {
+fn allocate(of: &Caller, s: &Spec) -> Buffer {
+    match backend().allocate(memory::bytes(&s.shape, s.dtype)) {
+        Ok(buffer) => buffer,
+        Err(_) => of.refuse(memory::refused(of.op, s.dtype, &s.shape)),
+    }
+}
+#[track_caller]
+fn compute(call: &Call, of: &Caller, x: &[&Held], out: &[Spec], buffers: &mut SmallVec<[Buffer; 1]>) {
     let clock = profile::clock();
     if dry::planning() {
         dry::count_call();
@@ -111,13 +169,16 @@ fn compute(call: &Call, of: (u64, u64), x: &[&Held], out: &[Spec], buffers: &mut
         }
         let mut results: SmallVec<[ViewMut<'_>; 1]> =
             out.iter().zip(buffers).map(|(s, b)| ViewMut::of(b, s.dtype, s.shape.clone())).collect();
-        backend().call(call, &views, &mut results);
+        match attempt(|| backend().call(call, &views, &mut results)) {
+            Err(e) if e.kind() == ErrorKind::Memory => of.refuse(e),
+            Err(e) => raise(e),
+            Ok(()) => {}
+        }
     }
     if let Some(clock) = clock {
-        let size = |shape: &Shape, dtype: DType| shape.numel() * dtype.size();
-        let read: usize = x.iter().map(|v| size(&v.shape, v.dtype)).sum();
-        let bytes = (read + out.iter().map(|s| size(&s.shape, s.dtype)).sum::<usize>()) as u64;
-        profile::spend(of.0, Cost { time: clock.elapsed(), bytes, flops: of.1 });
+        let read: usize = x.iter().map(|v| memory::bytes(&v.shape, v.dtype)).sum();
+        let bytes = (read + out.iter().map(|s| memory::bytes(&s.shape, s.dtype)).sum::<usize>()) as u64;
+        profile::spend(of.tag, Cost { time: clock.elapsed(), bytes, flops: of.flops });
     }
 }
 /// Where some roots read the ends of other passes: these first, together with every root that reads none.
@@ -194,10 +255,10 @@ fn run(roots: &[&Held], space: Space) {
     let key = binding.read(&graph);
     let code = fuse::lookup(key, binding.expressions(&graph));
     binding.place_outputs(&graph, &code);
-    if dry::planning() {
-        backend().rehearse(&code, &binding);
-    } else {
-        backend().run(&code, &binding);
+    let done =
+        if dry::planning() { backend().rehearse(&code, &binding) } else { backend().run(&code, &binding) };
+    if done.is_err() {
+        raise(binding.refused(&graph));
     }
     memory::count_program();
     if let Some(clock) = clock {
