@@ -2,9 +2,10 @@
 //!
 //! `stack` has what they share: parameters under PyTorch's names, layers, directions. A direction of a layer computes
 //! the input's part of all steps in one product, then scans over the steps; `steps` has the formulas of a step, and of
-//! a scan together with its gradient.
+//! a scan together with its gradient; `padded` has the ends of sequences of different lengths.
 
 mod cells;
+mod padded;
 mod stack;
 mod steps;
 
@@ -144,7 +145,7 @@ impl Rnn {
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> (Tensor, Tensor) {
         layer!(self, "Rnn", {
-            let (y, [h, _]) = self.0.forward(x, [None, None]);
+            let (y, [h, _]) = self.0.forward(x, None, [None, None]);
             (y, h)
         })
     }
@@ -156,7 +157,46 @@ impl Rnn {
     #[track_caller]
     pub fn forward_from(&self, x: &Tensor, h: &Tensor) -> (Tensor, Tensor) {
         layer!(self, "Rnn", {
-            let (y, [h, _]) = self.0.forward(x, [Some(h), None]);
+            let (y, [h, _]) = self.0.forward(x, None, [Some(h), None]);
+            (y, h)
+        })
+    }
+
+    /// [`forward`](Self::forward) of sequences of different lengths, in any order, padded to one number of steps: what
+    /// PyTorch does between `pack_padded_sequence` and `pad_packed_sequence`.
+    ///
+    /// `lengths` has one number for each sequence. States at and past a sequence's end are 0, the last states are those
+    /// at its own end, and the way back begins there. What stands in the padding, NaN included, reaches no result and no
+    /// gradient; its own gradient is 0.
+    ///
+    /// ```
+    /// use retrograd_nn::Rnn;
+    /// use retrograd_tensor::{Rng, Tensor};
+    /// let rnn = Rnn::new(3, 4, &mut Rng::new(0));
+    /// let x = Tensor::randn([7, 2, 3], &mut Rng::new(1));
+    /// let (y, h) = rnn.forward_padded(&x, &[5, 7]);
+    /// assert_eq!(h.select(0, 0).select(0, 0), y.select(0, 4).select(0, 0));
+    /// assert_eq!(y.narrow(0, 5, 2).select(1, 0), Tensor::zeros([2, 4]));
+    /// ```
+    ///
+    /// # Panics
+    /// As `forward`, or if there is not one length for each sequence, of 1 to all steps.
+    #[track_caller]
+    pub fn forward_padded(&self, x: &Tensor, lengths: &[usize]) -> (Tensor, Tensor) {
+        layer!(self, "Rnn", {
+            let (y, [h, _]) = self.0.forward(x, Some(lengths), [None, None]);
+            (y, h)
+        })
+    }
+
+    /// [`forward_padded`](Self::forward_padded) beginning at `h` `[D layers, batch, hidden]`.
+    ///
+    /// # Panics
+    /// As `forward_padded`, or if `h` has another shape.
+    #[track_caller]
+    pub fn forward_padded_from(&self, x: &Tensor, lengths: &[usize], h: &Tensor) -> (Tensor, Tensor) {
+        layer!(self, "Rnn", {
+            let (y, [h, _]) = self.0.forward(x, Some(lengths), [Some(h), None]);
             (y, h)
         })
     }
@@ -186,7 +226,7 @@ impl Gru {
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> (Tensor, Tensor) {
         layer!(self, "Gru", {
-            let (y, [h, _]) = self.0.forward(x, [None, None]);
+            let (y, [h, _]) = self.0.forward(x, None, [None, None]);
             (y, h)
         })
     }
@@ -198,7 +238,46 @@ impl Gru {
     #[track_caller]
     pub fn forward_from(&self, x: &Tensor, h: &Tensor) -> (Tensor, Tensor) {
         layer!(self, "Gru", {
-            let (y, [h, _]) = self.0.forward(x, [Some(h), None]);
+            let (y, [h, _]) = self.0.forward(x, None, [Some(h), None]);
+            (y, h)
+        })
+    }
+
+    /// [`forward`](Self::forward) of sequences of different lengths, in any order, padded to one number of steps: what
+    /// PyTorch does between `pack_padded_sequence` and `pad_packed_sequence`.
+    ///
+    /// `lengths` has one number for each sequence. States at and past a sequence's end are 0, the last states are those
+    /// at its own end, and the way back begins there. What stands in the padding, NaN included, reaches no result and no
+    /// gradient; its own gradient is 0.
+    ///
+    /// ```
+    /// use retrograd_nn::Gru;
+    /// use retrograd_tensor::{Rng, Tensor};
+    /// let gru = Gru::new(3, 4, &mut Rng::new(0));
+    /// let x = Tensor::randn([7, 2, 3], &mut Rng::new(1));
+    /// let (y, h) = gru.forward_padded(&x, &[5, 7]);
+    /// assert_eq!(h.select(0, 0).select(0, 0), y.select(0, 4).select(0, 0));
+    /// assert_eq!(y.narrow(0, 5, 2).select(1, 0), Tensor::zeros([2, 4]));
+    /// ```
+    ///
+    /// # Panics
+    /// As `forward`, or if there is not one length for each sequence, of 1 to all steps.
+    #[track_caller]
+    pub fn forward_padded(&self, x: &Tensor, lengths: &[usize]) -> (Tensor, Tensor) {
+        layer!(self, "Gru", {
+            let (y, [h, _]) = self.0.forward(x, Some(lengths), [None, None]);
+            (y, h)
+        })
+    }
+
+    /// [`forward_padded`](Self::forward_padded) beginning at `h` `[D layers, batch, hidden]`.
+    ///
+    /// # Panics
+    /// As `forward_padded`, or if `h` has another shape.
+    #[track_caller]
+    pub fn forward_padded_from(&self, x: &Tensor, lengths: &[usize], h: &Tensor) -> (Tensor, Tensor) {
+        layer!(self, "Gru", {
+            let (y, [h, _]) = self.0.forward(x, Some(lengths), [Some(h), None]);
             (y, h)
         })
     }
@@ -228,7 +307,7 @@ impl Lstm {
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> (Tensor, (Tensor, Tensor)) {
         layer!(self, "Lstm", {
-            let (y, [h, c]) = self.0.forward(x, [None, None]);
+            let (y, [h, c]) = self.0.forward(x, None, [None, None]);
             (y, (h, c))
         })
     }
@@ -240,7 +319,51 @@ impl Lstm {
     #[track_caller]
     pub fn forward_from(&self, x: &Tensor, (h, c): (&Tensor, &Tensor)) -> (Tensor, (Tensor, Tensor)) {
         layer!(self, "Lstm", {
-            let (y, [h, c]) = self.0.forward(x, [Some(h), Some(c)]);
+            let (y, [h, c]) = self.0.forward(x, None, [Some(h), Some(c)]);
+            (y, (h, c))
+        })
+    }
+
+    /// [`forward`](Self::forward) of sequences of different lengths, in any order, padded to one number of steps: what
+    /// PyTorch does between `pack_padded_sequence` and `pad_packed_sequence`.
+    ///
+    /// `lengths` has one number for each sequence. States at and past a sequence's end are 0, the last states are those
+    /// at its own end, and the way back begins there. What stands in the padding, NaN included, reaches no result and no
+    /// gradient; its own gradient is 0.
+    ///
+    /// ```
+    /// use retrograd_nn::Lstm;
+    /// use retrograd_tensor::{Rng, Tensor};
+    /// let lstm = Lstm::new(3, 4, &mut Rng::new(0));
+    /// let x = Tensor::randn([7, 2, 3], &mut Rng::new(1));
+    /// let (y, (h, _)) = lstm.forward_padded(&x, &[5, 7]);
+    /// assert_eq!(h.select(0, 0).select(0, 0), y.select(0, 4).select(0, 0));
+    /// assert_eq!(y.narrow(0, 5, 2).select(1, 0), Tensor::zeros([2, 4]));
+    /// ```
+    ///
+    /// # Panics
+    /// As `forward`, or if there is not one length for each sequence, of 1 to all steps.
+    #[track_caller]
+    pub fn forward_padded(&self, x: &Tensor, lengths: &[usize]) -> (Tensor, (Tensor, Tensor)) {
+        layer!(self, "Lstm", {
+            let (y, [h, c]) = self.0.forward(x, Some(lengths), [None, None]);
+            (y, (h, c))
+        })
+    }
+
+    /// [`forward_padded`](Self::forward_padded) beginning at the states and cells `[D layers, batch, ..]`.
+    ///
+    /// # Panics
+    /// As `forward_padded`, or if these have another shape.
+    #[track_caller]
+    pub fn forward_padded_from(
+        &self,
+        x: &Tensor,
+        lengths: &[usize],
+        (h, c): (&Tensor, &Tensor),
+    ) -> (Tensor, (Tensor, Tensor)) {
+        layer!(self, "Lstm", {
+            let (y, [h, c]) = self.0.forward(x, Some(lengths), [Some(h), Some(c)]);
             (y, (h, c))
         })
     }

@@ -1,5 +1,6 @@
 //! Layers and directions of a recurrent network, with their parameters under PyTorch's names.
 
+use super::padded::Ends;
 use super::{Recurrent, Squash, steps};
 use crate::autocast::{high, linear};
 use crate::layers::{Dropout, uniform_param};
@@ -144,9 +145,15 @@ impl Stack {
         self.options.projection.unwrap_or(self.hidden)
     }
 
-    /// What the last layer gives at all steps, and the last states of all, with the last cells of an `Lstm`.
+    /// What the last layer gives at all steps, and the last states of all, with the last cells of an `Lstm`; of
+    /// sequences that end where `lengths` say, if there are any.
     #[track_caller]
-    pub(super) fn forward(&self, x: &Tensor, start: [Option<&Tensor>; 2]) -> (Tensor, [Tensor; 2]) {
+    pub(super) fn forward(
+        &self,
+        x: &Tensor,
+        lengths: Option<&[usize]>,
+        start: [Option<&Tensor>; 2],
+    ) -> (Tensor, [Tensor; 2]) {
         let batch_first = self.options.batch_first;
         // Only products are made of half numbers, where `autocast` is on: states gather rounding errors from step to step.
         let x = &high(x);
@@ -156,16 +163,25 @@ impl Stack {
         if x.rank() == 2 {
             let axis = isize::from(!batch_first);
             let start = start.map(|state| state.map(|state| state.unsqueeze(1)));
-            let (y, last) = self.forward(&x.unsqueeze(axis), [start[0].as_ref(), start[1].as_ref()]);
+            let start = [start[0].as_ref(), start[1].as_ref()];
+            let (y, last) = self.forward(&x.unsqueeze(axis), lengths, start);
             return (y.squeeze(axis), last.map(|state| state.squeeze(1)));
         }
-        let batch = x.size(if batch_first { 0 } else { 1 });
+        let (steps, batch) = if batch_first { (x.size(1), x.size(0)) } else { (x.size(0), x.size(1)) };
+        let ends = match lengths {
+            Some(lengths) => Ends::new(self.kind.name(), lengths, steps, batch),
+            None => None,
+        };
         let starts = [self.width(), self.hidden].map(|size| [self.parts.len(), batch, size]);
         for (state, shape) in start.into_iter().zip(starts) {
             self.check_state(state, &shape, x.dtype());
         }
 
-        let (mut x, mut steps_last) = (x.clone(), batch_first);
+        // The input is turned rather than its product, which is larger, as is the gradient of that.
+        let mut x = if batch_first { x.transpose(0, 1).contiguous() } else { x.clone() };
+        if let Some(ends) = &ends {
+            x = ends.fill(&x, 0.0);
+        }
         let mut last = [vec![], vec![]];
         for layer in 0..self.options.layers {
             if let (Some(dropout), true) = (&self.dropout, layer > 0) {
@@ -178,17 +194,19 @@ impl Stack {
                     let zeros = || x.dtype().zeros(&starts[which][1..]);
                     start[which].map_or_else(zeros, |state| state.select(0, index))
                 };
-                let y = self.scan(index, &x, steps_last, back, [at(0), at(1)]);
-                let end = y.select(0, -1);
+                let y = self.scan(index, &x, ends.as_ref(), back, [at(0), at(1)]);
+                let end = ends.as_ref().map_or_else(|| y.select(0, -1), |ends| ends.last(&y));
                 last[0].push(end.narrow(-1, 0, self.width()));
                 if self.kind == Kind::Lstm {
                     last[1].push(end.narrow(-1, self.width(), self.hidden));
                 }
                 let states = y.narrow(-1, 0, self.width());
-                sides.push(if back { states.flip(0) } else { states });
+                sides.push(if back { turn(&states, ends.as_ref()) } else { states });
             }
             x = if sides.len() == 1 { sides.remove(0) } else { cat(&sides, -1) };
-            steps_last = false;
+            if let Some(ends) = &ends {
+                x = ends.fill(&x, 0.0);
+            }
         }
         let y = if batch_first { x.transpose(0, 1) } else { x };
         let [h, c] = last;
@@ -199,7 +217,7 @@ impl Stack {
 
     /// One layer in one direction: `[steps, batch, ..]`, in the order in which the steps are read.
     #[track_caller]
-    fn scan(&self, index: usize, x: &Tensor, steps_last: bool, back: bool, [h, c]: [Tensor; 2]) -> Tensor {
+    fn scan(&self, index: usize, x: &Tensor, ends: Option<&Ends>, back: bool, [h, c]: [Tensor; 2]) -> Tensor {
         let part = &self.parts[index];
         // Biases that are only added are added once; that of a `Gru`'s states is multiplied by a gate.
         let (inner, outer) = match &part.biases {
@@ -207,11 +225,14 @@ impl Stack {
             Some([ih, hh]) if self.kind == Kind::Gru => (Some(hh.value().clone()), Some(ih.value().clone())),
             Some([ih, hh]) => (None, Some(ih + hh)),
         };
-        // The input is turned rather than its product, which is larger, as is the gradient of that.
-        let turned = steps_last.then(|| x.transpose(0, 1).contiguous());
-        let mut xw = high(&linear(turned.as_ref().unwrap_or(x), &part.weight_ih, outer.as_ref()));
+        let mut xw = high(&linear(x, &part.weight_ih, outer.as_ref()));
         if back {
-            xw = xw.flip(0);
+            xw = turn(&xw, ends);
+        }
+        // Past its end a sequence's states are dropped, but must stay finite, or cotangents of zero become NaN there: the
+        // others are bounded or grow by a step's share, those of `relu` may grow without bound unless put out.
+        if let (Kind::Rnn(Squash::Relu), Some(ends)) = (self.kind, ends) {
+            xw = ends.fill(&xw, f64::NEG_INFINITY);
         }
         match self.kind {
             Kind::Rnn(squash) => steps::rnn::scan(squash, &xw, &part.weight_hh, &h),
@@ -242,6 +263,12 @@ impl Stack {
             raise(Error::new(self.kind.name(), ErrorKind::Shape, detail));
         }
     }
+}
+
+/// The steps in the other order, of each sequence up to its own end.
+#[track_caller]
+fn turn(x: &Tensor, ends: Option<&Ends>) -> Tensor {
+    ends.map_or_else(|| x.flip(0), |ends| ends.turn(x))
 }
 
 #[track_caller]
