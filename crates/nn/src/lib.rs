@@ -78,7 +78,7 @@ pub use functional::loss::{
 };
 pub use functional::{Attention, Functional};
 pub use layers::*;
-pub use module::{LoadOptions, Loaded, Mode, Module, Slot, SlotMut, StateDict};
+pub use module::{LoadOptions, Loaded, Mode, Module, Slot, SlotMut, StateDict, Substitutes, functional_call};
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, GradScaler, Lamb, Lbfgs, Lion,
     Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, WeightAverage, bias_or_norm, clip_grad_norm,
@@ -115,7 +115,7 @@ pub mod prelude {
     pub use crate::init::{self, Fan, Nonlinearity};
     pub use crate::layers::*;
     pub use crate::metrics::{self, ConfusionMatrix, Metric, accuracy};
-    pub use crate::module::{LoadOptions, Mode, StateDict};
+    pub use crate::module::{LoadOptions, Mode, StateDict, functional_call};
     pub use crate::optim::{
         Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, AdjustLr, ClipNorm, GradScaler, Lamb, Lbfgs, Lion,
         Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Sgd, Unused, WeightAverage, bias_or_norm,

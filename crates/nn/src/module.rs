@@ -6,6 +6,7 @@
 //! walk is implemented by `#[derive(Module)]`; `fields` has it for the types of the standard library.
 
 mod fields;
+mod functional;
 mod state;
 
 #[cfg(feature = "files")]
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 #[cfg(feature = "files")]
 use std::path::Path;
 
+pub use functional::{Substitutes, functional_call};
 #[cfg(feature = "files")]
 pub(crate) use state::Source;
 pub use state::{LoadOptions, Loaded, StateDict};

@@ -64,6 +64,16 @@ impl Param {
         std::mem::replace(&mut self.value, value)
     }
 
+    /// Puts a value with its own past into the slot of a copy, for a call: gradients are those of the value.
+    pub(crate) fn stand_in(&mut self, value: &Tensor) {
+        self.value = value.clone();
+    }
+
+    /// The same parameter, identity included, for the slot of a copy.
+    pub(crate) fn again(&self) -> Self {
+        Self { leaf: self.leaf.clone(), value: self.value.clone(), trainable: self.trainable }
+    }
+
     /// Makes the value of type `dtype`, under the same identity.
     pub(crate) fn convert(&mut self, dtype: DType) {
         self.value = self.attached(&self.value.detach().cast(dtype));
@@ -221,6 +231,11 @@ impl Buffer {
             check_fit("Buffer::update", &slot, &value);
             std::mem::replace(&mut *slot, value)
         })
+    }
+
+    /// Puts a value into the slot of a copy, for a call; it may be one for each example of a `vmap`.
+    pub(crate) fn stand_in(&mut self, value: &Tensor) {
+        *self.value.get_mut().unwrap_or_else(PoisonError::into_inner) = value.detach();
     }
 
     /// Makes a value of floats of type `dtype`.
