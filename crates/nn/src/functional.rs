@@ -8,7 +8,7 @@ pub mod loss;
 mod norm;
 
 use retrograd_autograd::Differentiate;
-use retrograd_tensor::{IntoShape, Tensor};
+use retrograd_tensor::{Error, ErrorKind, I64, IntoShape, Tensor, attempt, no_grad, raise};
 
 pub use attention::Attention;
 #[doc(hidden)]
@@ -179,12 +179,33 @@ pub trait Functional: sealed::Sealed {
         norm::check_rank("embedding", table, 2..=2, "a table has two axes");
         let mut shape: Vec<usize> = ids.shape().to_vec();
         shape.push(table.size(1));
-        let rows = table.index_select(0, &ids.reshape(-1)).reshape(&shape[..]);
+        let list = ids.reshape(-1);
+        check_rows(&list, table.size(0));
+        let rows = table.index_select(0, &list).reshape(&shape[..]);
         match padding {
             Some(row) => ids.eq(row as i64).unsqueeze(-1).where_(rows.detach(), rows),
             None => rows,
         }
     }
+}
+
+/// Refuses numbers of rows that a table of `rows` does not have.
+#[track_caller]
+fn check_rows(ids: &Tensor, rows: usize) {
+    // Of a table without columns, which costs nothing; the range that is found stays with `ids`.
+    let Err(error) = attempt(|| no_grad(|| Tensor::zeros([rows, 0]).index_select(0, ids))) else { return };
+    let detail = match error.kind() {
+        ErrorKind::Index => {
+            let all = ids.of_all_examples().cast(I64).to_vec::<i64>();
+            let outside = |row: &(usize, &i64)| usize::try_from(*row.1).map_or(true, |row| row >= rows);
+            let (position, row) = all.iter().enumerate().find(outside).unwrap_or((0, &0));
+            format!(
+                "row out of range: {row} at position {position}, of a table of {rows} rows; rows are 0..{rows}"
+            )
+        }
+        _ => error.detail().to_owned(),
+    };
+    raise(Error::new("embedding", error.kind(), detail));
 }
 
 impl Functional for Tensor {

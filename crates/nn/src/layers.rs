@@ -116,6 +116,17 @@ const fn numbered(names: [&'static str; 3], n: usize) -> &'static str {
     names[if n >= 1 && n <= 3 { n - 1 } else { 2 }]
 }
 
+/// Sizes of windows, steps or gaps, none of which may be 0.
+#[track_caller]
+fn at_least_1<const N: usize>(name: &'static str, what: &str, sizes: impl IntoSizes<N>) -> [usize; N] {
+    let sizes = sizes.into_sizes();
+    if sizes.contains(&0) {
+        let detail = format!("{what} not allowed: {sizes:?}; it must be at least 1 along each axis");
+        raise(Error::new(name, ErrorKind::Value, detail));
+    }
+    sizes
+}
+
 #[track_caller]
 fn check_spatial_rank<const N: usize>(name: &'static str) {
     if !(1..=3).contains(&N) {

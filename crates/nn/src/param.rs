@@ -6,8 +6,8 @@
 //! model by shared reference. This room knows neither names nor optimizers.
 
 use retrograd_autograd::{Differentiate, Leaf, LeafId};
-use retrograd_tensor::{DType, Error, ErrorKind, Operand, Tensor, raise};
-use retrograd_tensor::{hidden, replay};
+use retrograd_tensor::{DType, Error, ErrorKind, Operand, OrRaise, Tensor, raise};
+use retrograd_tensor::{hidden, levels, replay};
 use std::fmt;
 use std::ops::{Add, Deref, Div, Mul, Neg, Rem, Sub};
 use std::sync::{Mutex, PoisonError};
@@ -56,7 +56,7 @@ impl Param {
     /// Puts another value into the slot and returns the old one.
     ///
     /// # Panics
-    /// If shape or dtype differ from the present ones.
+    /// If shape or dtype differ from the present ones, or the value is one for each example of a `vmap`.
     #[track_caller]
     pub fn replace(&mut self, value: &Tensor) -> Tensor {
         check_fit("Param::replace", &self.value, value);
@@ -210,7 +210,7 @@ impl Buffer {
     /// Puts another value into the slot, without its past, and returns the old one.
     ///
     /// # Panics
-    /// If shape or dtype differ from the present ones.
+    /// If shape or dtype differ from the present ones, or the value is one for each example of a `vmap`.
     #[track_caller]
     pub fn replace(&self, value: &Tensor) -> Tensor {
         let mut slot = self.lock();
@@ -222,15 +222,16 @@ impl Buffer {
     /// that `remat` runs again changes nothing and gets what it got the first time.
     ///
     /// # Panics
-    /// If `f` changes shape or dtype.
+    /// If `f` changes shape or dtype, or its value is one for each example of a `vmap`.
     #[track_caller]
     pub fn update(&self, f: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
-        replay::value(|| {
+        let old = replay::value(|| {
             let mut slot = self.lock();
             let value = f(&slot).detach();
-            check_fit("Buffer::update", &slot, &value);
-            std::mem::replace(&mut *slot, value)
-        })
+            fits("Buffer::update", &slot, &value)?;
+            Ok(std::mem::replace(&mut *slot, value))
+        });
+        old.or_raise()
     }
 
     /// Puts a value into the slot of a copy, for a call; it may be one for each example of a `vmap`.
@@ -275,20 +276,33 @@ impl fmt::Debug for Buffer {
     }
 }
 
+/// Whether, inside `vmap`, `new` is one for each example where `old` is one for all.
+pub(crate) fn varies_more(new: &Tensor, old: &Tensor) -> bool {
+    let known = levels::of(old).0;
+    levels::of(new).0.iter().any(|level| !known.contains(level))
+}
+
 #[track_caller]
 fn check_fit(op: &'static str, old: &Tensor, new: &Tensor) {
+    fits(op, old, new).or_raise();
+}
+
+fn fits(op: &'static str, old: &Tensor, new: &Tensor) -> Result<(), Error> {
+    if varies_more(new, old) {
+        let detail =
+            "inside vmap: the new value differs from example to example; a slot has one for all of them";
+        return Err(Error::new(op, ErrorKind::Value, detail));
+    }
     if old.shape()[..] != new.shape()[..] {
-        let detail = format!(
-            "shapes differ: {:?} for {:?}; a slot keeps its shape",
-            &new.shape()[..],
-            &old.shape()[..]
-        );
-        raise(Error::new(op, ErrorKind::Shape, detail));
+        let (old, new) = (&old.shape()[..], &new.shape()[..]);
+        let detail = format!("shapes differ: {new:?} for {old:?}; a slot keeps its shape");
+        return Err(Error::new(op, ErrorKind::Shape, detail));
     }
     if old.dtype() != new.dtype() {
         let detail = format!("types differ: {} for {}; cast the new value", new.dtype(), old.dtype());
-        raise(Error::new(op, ErrorKind::Dtype, detail));
+        return Err(Error::new(op, ErrorKind::Dtype, detail));
     }
+    Ok(())
 }
 
 /// Operators with a parameter on the left; on the right it is an operand like a tensor.

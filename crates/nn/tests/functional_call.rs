@@ -74,9 +74,9 @@ fn each_example_has_gradients_of_its_own() {
     let x = F64.randn([6, 5, 1, 3], &mut Rng::new(1)); // six examples of five steps
     let at: Vec<Tensor> = values(&lstm).iter().map(Differentiate::tracked).collect();
     let of = |x: &Tensor| functional_call(&lstm, &at, |model| model.forward(x).0.square().sum(()));
-    for k in 0..at.len() {
-        let each = vmap(|x| grad(&of(&x[0]), &[&at[k]]).remove(0), &[&x]);
-        let alone: Vec<Tensor> = x.unbind(0).iter().map(|x| grad(&of(x), &[&at[k]]).remove(0)).collect();
+    for value in &at {
+        let each = vmap(|x| grad(&of(&x[0]), &[value]).remove(0), &[&x]);
+        let alone: Vec<Tensor> = x.unbind(0).iter().map(|x| grad(&of(x), &[value]).remove(0)).collect();
         close(&each, &stack(&alone, 0));
     }
 }

@@ -247,6 +247,18 @@ impl<T: Sample, B: Send + 'static> DataLoader<T, B> {
         if self.drop_last { samples / self.batch_size * self.batch_size } else { samples }
     }
 
+    /// What an epoch without batches has to go by.
+    #[track_caller]
+    pub(crate) fn why_empty(&self) -> String {
+        let (samples, size) = (self.order().0.len(), self.batch_size);
+        if samples == 0 {
+            return format!("the loader gives out none of {} samples; it needs one or more", self.samples);
+        }
+        format!(
+            "the loader drops {samples} samples, less than a batch of {size}; make it smaller, or keep the last one"
+        )
+    }
+
     /// Goes to the beginning of this epoch.
     pub fn set_epoch(&mut self, epoch: u64) {
         (self.epoch, self.position) = (epoch, 0);

@@ -4,7 +4,7 @@ use super::{numbered, passes_on};
 use crate::autocast::high;
 use crate::functional::Functional;
 use crate::module::{Mode, Module, Slot, SlotMut, join};
-use crate::param::{Buffer, Param};
+use crate::param::{Buffer, Param, varies_more};
 use crate::summary::layer;
 use retrograd_autograd::Differentiate;
 use retrograd_nn_derive::Module;
@@ -38,6 +38,17 @@ impl Running {
             running_var: Buffer::new(Tensor::ones([channels])),
             // Files of old versions of PyTorch have no counter.
             num_batches_tracked: Buffer::optional(Tensor::from(0i64)),
+        }
+    }
+
+    /// Refuses an input that differs from example to example of a `vmap`, if these statistics do not.
+    #[track_caller]
+    fn check_examples(&self, name: &'static str, x: &Tensor) {
+        if varies_more(x, &self.running_mean.value()) {
+            let detail = "running statistics inside vmap: each example would move them, and they are one for all; take \
+                          `eval`, a layer without running statistics, or statistics for each example by \
+                          `functional_call`";
+            raise(Error::new(name, ErrorKind::Value, detail));
         }
     }
 
@@ -195,7 +206,7 @@ impl<const N: usize> BatchNormNd<N> {
     ///
     /// # Panics
     /// If `x` has not the axes or channels of the layer, its elements are not floats, or in training a channel has less
-    /// than two elements.
+    /// than two elements; in training inside `vmap`, if examples would move running statistics that they share.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         layer!(self, Self::NAME, self.compute(x))
@@ -209,6 +220,9 @@ impl<const N: usize> BatchNormNd<N> {
         if let (Some(running), false) = (&self.running, self.mode.is_training()) {
             let (mean, var) = (running.running_mean.value(), running.running_var.value());
             return x.batch_norm_by(&mean, &var, weight, bias, self.eps);
+        }
+        if let Some(running) = &self.running {
+            running.check_examples(Self::NAME, x);
         }
         let (y, mean, var) = x.batch_norm(weight, bias, self.eps);
         if let Some(running) = &self.running {
@@ -249,7 +263,8 @@ impl<const N: usize> InstanceNormNd<N> {
     /// are any.
     ///
     /// # Panics
-    /// If `x` has not the axes or channels of the layer, or its elements are not floats.
+    /// If `x` has not the axes or channels of the layer, or its elements are not floats; in training inside `vmap`, if
+    /// examples would move running statistics that they share.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         layer!(self, Self::NAME, self.compute(x))
@@ -273,6 +288,7 @@ impl<const N: usize> InstanceNormNd<N> {
             let (mean, var) = (running.running_mean.value(), running.running_var.value());
             return x.batch_norm_by(&mean, &var, weight, bias, self.eps);
         }
+        running.check_examples(Self::NAME, x);
         let (constant, axes) = (x.detach(), (2..x.rank()).collect::<Vec<_>>());
         let (mean, var) = (constant.mean(&axes[..]).mean(0), constant.var(&axes[..], 1).mean(0));
         running.update(&mean, &var, self.momentum);

@@ -1,6 +1,6 @@
 //! Convolutions over one to three spatial axes, plain and transposed.
 
-use super::{IntoSizes, Weighted, check_spatial_rank, numbered, passes_on, uniform_param};
+use super::{IntoSizes, Weighted, at_least_1, check_spatial_rank, numbered, passes_on, uniform_param};
 use crate::autocast::low;
 use crate::param::Param;
 use crate::summary::layer;
@@ -46,6 +46,7 @@ pub struct ConvNd<const N: usize> {
     /// The offset `[out]`.
     pub bias: Option<Param>,
     groups: usize,
+    stride: [usize; N],
     dilation: [usize; N],
     #[module(skip)]
     padding: Padding,
@@ -85,12 +86,6 @@ pub struct ConvTransposeNd<const N: usize> {
 macro_rules! options {
     ($name:ident) => {
         impl<const N: usize> $name<N> {
-            /// The same with this step between two windows.
-            #[must_use]
-            pub fn stride(self, stride: impl IntoSizes<N>) -> Self {
-                Self { conv: self.conv.stride(stride.into_sizes()), ..self }
-            }
-
             /// The same without a bias.
             #[must_use]
             pub fn without_bias(self) -> Self {
@@ -120,24 +115,58 @@ impl<const N: usize> ConvNd<N> {
     /// A layer from `inputs` to `outputs` channels with windows of size `kernel`, and a bias.
     ///
     /// # Panics
-    /// If there are more than three spatial axes.
+    /// If there are more than three spatial axes, or a size is 0.
     #[track_caller]
     pub fn new(inputs: usize, outputs: usize, kernel: impl IntoSizes<N>, rng: &mut Rng) -> Self {
         check_spatial_rank::<N>("ConvNd");
-        let (weight, bias) = drawn([outputs, inputs], kernel.into_sizes(), outputs, rng);
+        let kernel = at_least_1(Self::NAME, "kernel", kernel);
+        let (weight, bias) = drawn([outputs, inputs], kernel, outputs, rng);
+        let (bias, stride, dilation, conv) = (Some(bias), [1; N], [1; N], Conv::new());
         let (padding, mode) = (0.into_padding(), PadMode::Zeros);
-        Self { weight, bias: Some(bias), groups: 1, dilation: [1; N], padding, mode, conv: Conv::new() }
+        Self { weight, bias, groups: 1, stride, dilation, padding, mode, conv }
+    }
+
+    /// The same with this step between two windows.
+    ///
+    /// # Panics
+    /// If it is 0, or above 1 where padding is to keep the size.
+    #[must_use]
+    #[track_caller]
+    pub fn stride(self, stride: impl IntoSizes<N>) -> Self {
+        let stride = at_least_1(Self::NAME, "stride", stride);
+        let this = Self { stride, conv: self.conv.stride(stride), ..self };
+        this.check_padding();
+        this
     }
 
     /// The same with this padding on both sides of each axis: numbers, `"valid"` for none, or `"same"` for as much as
     /// keeps the size, which needs a stride of 1.
     ///
     /// # Panics
-    /// If it is another word.
+    /// If it is another word, a number below 0, not one number or one for each axis, or `"same"` with another stride.
     #[must_use]
     #[track_caller]
     pub fn padding(self, padding: impl IntoPadding) -> Self {
-        Self { padding: padding.into_padding(), ..self }
+        let this = Self { padding: padding.into_padding(), ..self };
+        this.check_padding();
+        this
+    }
+
+    #[track_caller]
+    fn check_padding(&self) {
+        let stride = self.stride;
+        let detail = match &self.padding {
+            Padding::Same if stride != [1; N] => {
+                format!("padding \"same\" with stride {stride:?}: sizes cannot stay; give numbers")
+            }
+            Padding::Sizes(sizes)
+                if sizes.len() != 1 && sizes.len() != N || sizes.iter().any(|&size| size < 0) =>
+            {
+                format!("padding does not fit: {sizes:?}; one number from 0 on, or {N} of them")
+            }
+            Padding::Same | Padding::Sizes(_) => return,
+        };
+        raise(Error::new(Self::NAME, ErrorKind::Value, detail));
     }
 
     /// The same with padding that shows zeros, a constant, or elements of the input: reflected, repeated from the edge,
@@ -148,9 +177,13 @@ impl<const N: usize> ConvNd<N> {
     }
 
     /// The same with this step between two elements of a window.
+    ///
+    /// # Panics
+    /// If it is 0.
     #[must_use]
+    #[track_caller]
     pub fn dilation(self, dilation: impl IntoSizes<N>) -> Self {
-        let dilation = dilation.into_sizes();
+        let dilation = at_least_1(Self::NAME, "dilation", dilation);
         Self { dilation, conv: self.conv.dilation(dilation), ..self }
     }
 
@@ -164,7 +197,6 @@ impl<const N: usize> ConvNd<N> {
     }
 
     /// What is added before and after each axis of `x`.
-    #[track_caller]
     fn pads(&self, x: &Tensor) -> Vec<(usize, usize)> {
         let mut pads = vec![(0, 0); x.rank() - N];
         match &self.padding {
@@ -173,11 +205,6 @@ impl<const N: usize> ConvNd<N> {
                 (reach / 2, reach - reach / 2)
             })),
             Padding::Sizes(sizes) => {
-                if sizes.len() != 1 && sizes.len() != N || sizes.iter().any(|&size| size < 0) {
-                    let detail =
-                        format!("padding does not fit: {sizes:?}; one number from 0 on, or {N} of them");
-                    raise(Error::new(Self::NAME, ErrorKind::Value, detail));
-                }
                 let at = |axis: usize| sizes[if sizes.len() == 1 { 0 } else { axis }].unsigned_abs();
                 pads.extend((0..N).map(|axis| (at(axis), at(axis))));
             }
@@ -192,12 +219,23 @@ impl<const N: usize> ConvTransposeNd<N> {
     /// A layer from `inputs` to `outputs` channels with windows of size `kernel`, and a bias.
     ///
     /// # Panics
-    /// If there are more than three spatial axes.
+    /// If there are more than three spatial axes, or a size is 0.
     #[track_caller]
     pub fn new(inputs: usize, outputs: usize, kernel: impl IntoSizes<N>, rng: &mut Rng) -> Self {
         check_spatial_rank::<N>("ConvTransposeNd");
-        let (weight, bias) = drawn([inputs, outputs], kernel.into_sizes(), outputs, rng);
+        let kernel = at_least_1(Self::NAME, "kernel", kernel);
+        let (weight, bias) = drawn([inputs, outputs], kernel, outputs, rng);
         Self { weight, bias: Some(bias), groups: 1, conv: Conv::new() }
+    }
+
+    /// The same with this step between two windows.
+    ///
+    /// # Panics
+    /// If it is 0.
+    #[must_use]
+    #[track_caller]
+    pub fn stride(self, stride: impl IntoSizes<N>) -> Self {
+        Self { conv: self.conv.stride(at_least_1(Self::NAME, "stride", stride)), ..self }
     }
 
     /// The same with as much left out of the result on both sides of each axis.
@@ -213,9 +251,13 @@ impl<const N: usize> ConvTransposeNd<N> {
     }
 
     /// The same with this step between two elements of a window.
+    ///
+    /// # Panics
+    /// If it is 0.
     #[must_use]
+    #[track_caller]
     pub fn dilation(self, dilation: impl IntoSizes<N>) -> Self {
-        Self { conv: self.conv.dilation(dilation.into_sizes()), ..self }
+        Self { conv: self.conv.dilation(at_least_1(Self::NAME, "dilation", dilation)), ..self }
     }
 
     /// The transposed convolution of `x`.

@@ -1,9 +1,9 @@
 //! Pooling: each window of the last axes as one element.
 
-use super::{IntoSizes, numbered, passes_on};
+use super::{IntoSizes, at_least_1, numbered, passes_on};
 use crate::summary::layer;
 use retrograd_nn_derive::Module;
-use retrograd_tensor::{AvgPool, MaxPool, Tensor};
+use retrograd_tensor::{AvgPool, Error, ErrorKind, MaxPool, Tensor, raise};
 
 /// Names for one, two and three axes.
 macro_rules! aliases {
@@ -92,9 +92,13 @@ macro_rules! window {
     ($name:ident.$windows:tt) => {
         impl<const N: usize> $name<N> {
             /// The same with windows this far apart; at first as far as they are long.
+            ///
+            /// # Panics
+            /// If it is 0.
             #[must_use]
+            #[track_caller]
             pub fn stride(mut self, stride: impl IntoSizes<N>) -> Self {
-                self.$windows.stride = stride.into_sizes();
+                self.$windows.stride = at_least_1(Self::NAME, "stride", stride);
                 self
             }
 
@@ -112,23 +116,37 @@ window!(AvgPoolNd.0);
 window!(LpPoolNd.windows);
 
 impl<const N: usize> MaxPoolNd<N> {
+    const NAME: &'static str = numbered(["MaxPool1d", "MaxPool2d", "MaxPool3d"], N);
+
     /// Windows of this size, side by side.
+    ///
+    /// # Panics
+    /// If a size is 0.
     #[must_use]
+    #[track_caller]
     pub fn new(kernel: impl IntoSizes<N>) -> Self {
-        Self(kernel.into_sizes().into())
+        Self(at_least_1(Self::NAME, "kernel", kernel).into())
     }
 
     /// The same with so many places around, which are never the largest; at most half a window.
+    ///
+    /// # Panics
+    /// If it is more.
     #[must_use]
+    #[track_caller]
     pub fn padding(mut self, padding: impl IntoSizes<N>) -> Self {
-        self.0.padding = padding.into_sizes();
+        self.0.padding = half_at_most(Self::NAME, padding, self.0.kernel);
         self
     }
 
     /// The same with positions of a window this far apart.
+    ///
+    /// # Panics
+    /// If it is 0.
     #[must_use]
+    #[track_caller]
     pub fn dilation(mut self, dilation: impl IntoSizes<N>) -> Self {
-        self.0.dilation = dilation.into_sizes();
+        self.0.dilation = at_least_1(Self::NAME, "dilation", dilation);
         self
     }
 
@@ -138,7 +156,7 @@ impl<const N: usize> MaxPoolNd<N> {
     /// As [`Tensor::max_pool`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        layer!(self, numbered(["MaxPool1d", "MaxPool2d", "MaxPool3d"], N), x.max_pool(self.0))
+        layer!(self, Self::NAME, x.max_pool(self.0))
     }
 
     /// The largest of each window, and where it lies: [`Tensor::max_pool_indices`], for [`Tensor::max_unpool`].
@@ -147,21 +165,31 @@ impl<const N: usize> MaxPoolNd<N> {
     /// As [`Tensor::max_pool`].
     #[track_caller]
     pub fn forward_indices(&self, x: &Tensor) -> (Tensor, Tensor) {
-        layer!(self, numbered(["MaxPool1d", "MaxPool2d", "MaxPool3d"], N), x.max_pool_indices(self.0))
+        layer!(self, Self::NAME, x.max_pool_indices(self.0))
     }
 }
 
 impl<const N: usize> AvgPoolNd<N> {
+    const NAME: &'static str = numbered(["AvgPool1d", "AvgPool2d", "AvgPool3d"], N);
+
     /// Windows of this size, side by side.
+    ///
+    /// # Panics
+    /// If a size is 0.
     #[must_use]
+    #[track_caller]
     pub fn new(kernel: impl IntoSizes<N>) -> Self {
-        Self(kernel.into_sizes().into())
+        Self(at_least_1(Self::NAME, "kernel", kernel).into())
     }
 
     /// The same with so many zeros around, at most half a window, which count as elements.
+    ///
+    /// # Panics
+    /// If it is more.
     #[must_use]
+    #[track_caller]
     pub fn padding(mut self, padding: impl IntoSizes<N>) -> Self {
-        self.0.padding = padding.into_sizes();
+        self.0.padding = half_at_most(Self::NAME, padding, self.0.kernel);
         self
     }
 
@@ -185,15 +213,21 @@ impl<const N: usize> AvgPoolNd<N> {
     /// As [`Tensor::avg_pool`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        layer!(self, numbered(["AvgPool1d", "AvgPool2d", "AvgPool3d"], N), x.avg_pool(self.0))
+        layer!(self, Self::NAME, x.avg_pool(self.0))
     }
 }
 
 impl<const N: usize> LpPoolNd<N> {
+    const NAME: &'static str = numbered(["LpPool1d", "LpPool2d", "LpPool3d"], N);
+
     /// The norm of order `p` of windows of this size, side by side.
+    ///
+    /// # Panics
+    /// If a size is 0.
     #[must_use]
+    #[track_caller]
     pub fn new(p: f64, kernel: impl IntoSizes<N>) -> Self {
-        Self { p, windows: kernel.into_sizes().into() }
+        Self { p, windows: at_least_1(Self::NAME, "kernel", kernel).into() }
     }
 
     /// The norm of each window.
@@ -202,7 +236,7 @@ impl<const N: usize> LpPoolNd<N> {
     /// As [`Tensor::lp_pool`].
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        layer!(self, numbered(["LpPool1d", "LpPool2d", "LpPool3d"], N), x.lp_pool(self.p, self.windows))
+        layer!(self, Self::NAME, x.lp_pool(self.p, self.windows))
     }
 }
 
@@ -246,4 +280,20 @@ impl<const N: usize> AdaptiveAvgPoolNd<N> {
             x.adaptive_avg_pool(self.0)
         )
     }
+}
+
+/// Padding that leaves no window without elements.
+#[track_caller]
+fn half_at_most<const N: usize>(
+    name: &'static str,
+    padding: impl IntoSizes<N>,
+    kernel: [usize; N],
+) -> [usize; N] {
+    let padding = padding.into_sizes();
+    if padding.iter().zip(kernel).any(|(&padding, kernel)| padding > kernel / 2) {
+        let given = format!("{padding:?} for a window of {kernel:?}");
+        let detail = format!("padding too wide: {given}; it is at most half of the window");
+        raise(Error::new(name, ErrorKind::Value, detail));
+    }
+    padding
 }

@@ -1,6 +1,6 @@
 //! Layers that move elements: other shapes, other sizes, padding, patches; and the similarity of two inputs.
 
-use super::{IntoSizes, passes_on};
+use super::{IntoSizes, at_least_1, passes_on};
 use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Interpolation, IntoShape, PadMode, Patches, Shape, Tensor, raise};
@@ -246,9 +246,18 @@ pub struct Fold<const N: usize> {
 
 impl<const N: usize> Fold<N> {
     /// To an image of these sizes.
+    ///
+    /// # Panics
+    /// If a size, stride or dilation of the patches is 0.
     #[must_use]
+    #[track_caller]
     pub fn new(sizes: impl IntoSizes<N>, patches: impl Into<Patches<N>>) -> Self {
-        Self { sizes: sizes.into_sizes(), patches: patches.into() }
+        let patches = patches.into();
+        let Patches { kernel, stride, dilation, .. } = patches;
+        for (what, sizes) in [("kernel", kernel), ("stride", stride), ("dilation", dilation)] {
+            at_least_1("Fold", what, sizes);
+        }
+        Self { sizes: sizes.into_sizes(), patches }
     }
 
     /// `[.., channels · positions, patches]` to `[.., channels, spatial axes]`.

@@ -1,6 +1,6 @@
 //! The way back from pooling: elements at the places that they came from.
 
-use super::{IntoSizes, numbered};
+use super::{IntoSizes, at_least_1, numbered};
 use crate::summary::layer;
 use retrograd_nn_derive::Module;
 use retrograd_tensor::{Error, ErrorKind, Tensor, raise};
@@ -42,16 +42,24 @@ impl<const N: usize> MaxUnpoolNd<N> {
     const NAME: &'static str = numbered(["MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"], N);
 
     /// Of windows of this size, side by side.
+    ///
+    /// # Panics
+    /// If a size is 0.
     #[must_use]
+    #[track_caller]
     pub fn new(kernel: impl IntoSizes<N>) -> Self {
-        let kernel = kernel.into_sizes();
+        let kernel = at_least_1(Self::NAME, "kernel", kernel);
         Self { kernel, stride: kernel, padding: [0; N] }
     }
 
     /// The same of windows this far apart.
+    ///
+    /// # Panics
+    /// If it is 0.
     #[must_use]
+    #[track_caller]
     pub fn stride(self, stride: impl IntoSizes<N>) -> Self {
-        Self { stride: stride.into_sizes(), ..self }
+        Self { stride: at_least_1(Self::NAME, "stride", stride), ..self }
     }
 
     /// The same of an input with so many places around.

@@ -5,7 +5,7 @@
 
 use super::Slot;
 use retrograd_autograd::Differentiate;
-use retrograd_tensor::{DType, Error, ErrorKind, Tensor};
+use retrograd_tensor::{DType, Error, ErrorKind, Tensor, raise};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The values of a model's parameters and buffers, by dotted name.
@@ -114,17 +114,32 @@ impl Wanted {
 }
 
 /// The values of all slots, under their names and aliases.
+#[track_caller]
 pub(super) fn collect(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> StateDict {
     let mut state = StateDict::new();
     visit(&mut |name, slot| {
         state.insert(name.to_owned(), value(&slot));
     });
-    aliases(&mut |alias, target| {
-        if let Some(value) = state.get(target).cloned() {
-            state.insert(alias.to_owned(), value);
-        }
+    let own: Vec<String> = state.keys().cloned().collect();
+    let mut problems = Vec::new();
+    aliases(&mut |alias, target| match state.get(target).cloned() {
+        Some(value) => drop(state.insert(alias.to_owned(), value)),
+        None => problems.extend(misspelt(alias, target, own.iter().map(String::as_str))),
     });
+    if !problems.is_empty() {
+        raise(Error::new("state_dict", ErrorKind::Value, problems.join(", ")));
+    }
     state
+}
+
+/// What is wrong with an alias whose target is no slot, unless the field that it begins with has no slots at all, as an
+/// option that is `None`.
+fn misspelt<'n>(alias: &str, target: &str, mut slots: impl Iterator<Item = &'n str>) -> Option<String> {
+    let (field, _) = target.split_once('.')?;
+    let below = |name: &str| name.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'));
+    slots.any(below).then(|| {
+        format!("alias `{alias}` stands for `{target}`, which is no parameter or buffer of the model")
+    })
 }
 
 /// The value for every slot that `source` has one for, by the slot's own name, and what was left aside; or every
@@ -135,10 +150,9 @@ pub(super) fn check(
     source: &dyn Source,
     options: LoadOptions,
 ) -> Result<(StateDict, Loaded), Error> {
-    let wanted = wanted(visit, aliases);
+    let (wanted, mut problems) = wanted(visit, aliases);
     let mut entries = Vec::new();
     let mut loaded = Loaded::default();
-    let mut problems = Vec::new();
     for slot in &wanted {
         match find(slot, source, options)? {
             Ok(Some(entry)) => entries.push((slot, entry)),
@@ -156,12 +170,14 @@ pub(super) fn check(
         problems.extend(loaded.unexpected.drain(..).map(|name| format!("`{name}` is unexpected")));
     }
     if !problems.is_empty() {
-        let detail = format!(
-            "{} of {} entries do not fit: {}; the model is unchanged",
-            problems.len(),
-            names.len().max(wanted.len()),
-            problems.join(", ")
-        );
+        let (found, slots, given) = (problems.len(), wanted.len(), names.len());
+        // An entry under a wrong name is one that is missing and one that is unexpected.
+        let counted = if found <= slots.max(given) {
+            format!("{found} of {} entries do not fit", slots.max(given))
+        } else {
+            format!("{found} entries do not fit, of {slots} of the model and {given} given")
+        };
+        let detail = format!("{counted}: {}; the model is unchanged", problems.join(", "));
         return Err(Error::new("load_state_dict", ErrorKind::Format, detail));
     }
     let value =
@@ -169,7 +185,8 @@ pub(super) fn check(
     Ok((entries.into_iter().map(value).collect::<Result<_, Error>>()?, loaded))
 }
 
-fn wanted(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> Vec<Wanted> {
+/// What the slots ask for, and what is wrong with the aliases.
+fn wanted(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> (Vec<Wanted>, Vec<String>) {
     let mut wanted = Vec::new();
     visit(&mut |name, slot| {
         let value = value(&slot);
@@ -181,12 +198,12 @@ fn wanted(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> Vec<Wanted> {
             optional: matches!(slot, Slot::Buffer(buffer) if buffer.is_optional()),
         });
     });
-    aliases(&mut |alias, target| {
-        if let Some(slot) = wanted.iter_mut().find(|slot| slot.name == target) {
-            slot.aliases.push(alias.to_owned());
-        }
+    let mut problems = Vec::new();
+    aliases(&mut |alias, target| match wanted.iter_mut().find(|slot| slot.name == target) {
+        Some(slot) => slot.aliases.push(alias.to_owned()),
+        None => problems.extend(misspelt(alias, target, wanted.iter().map(|slot| slot.name.as_str()))),
     });
-    wanted
+    (wanted, problems)
 }
 
 /// The name of the entry for `slot`, if there is one that fits it; entries under several of its names must agree.

@@ -59,7 +59,7 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
     /// weights of the best one.
     ///
     /// # Errors
-    /// If a loss or gradients are not finite, unless such steps are to be skipped; if a figure that is monitored does not
+    /// If an epoch has no batches; if a loss or gradients are not finite, unless such steps are to be skipped; if a figure that is monitored does not
     /// exist, a batch cannot be loaded, the optimizer refuses a step, a callback fails, or a checkpoint cannot be written
     /// or does not fit. The model keeps what it has learned.
     ///
@@ -106,6 +106,11 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
         mut progress: Option<&mut Progress>,
     ) -> Result<(), Error> {
         let mut batches = loader.batches();
+        if batches.len() == 0 && batches.loader().position() == 0 {
+            let (epoch, why) = (self.run.epoch + 1, batches.loader().why_empty());
+            let detail = format!("no batches in epoch {epoch}: {why}");
+            return Err(Error::new("Trainer", ErrorKind::Value, detail));
+        }
         let mut group: Option<Group> = None;
         loop {
             let (left, before) = (batches.len(), batches.loader().position());
@@ -276,6 +281,11 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
         });
         set_modes(self.model, &modes);
         done?;
+        if count == 0.0 {
+            let detail = "no batches to validate with: the loader gives none; it needs a sample, and with drop_last a \
+                          whole batch";
+            return Err(Error::new("Trainer", ErrorKind::Value, detail));
+        }
         let mut figures = self.figures("val_");
         figures.insert("val_loss".to_owned(), sum / count);
         Ok(figures)

@@ -178,27 +178,29 @@ pub(super) fn binary_cross_entropy_with_logits(
     check_same_shape(OP, x, target);
     let loss = match &options.pos_weight {
         None => (1.0 - target) * x - x.log_sigmoid(),
-        Some(weight) => (1.0 - target) * x - ((weight - 1.0) * target + 1.0) * x.log_sigmoid(),
+        Some(weight) => {
+            check_broadcast(OP, "pos_weight", x, weight);
+            (1.0 - target) * x - ((weight - 1.0) * target + 1.0) * x.log_sigmoid()
+        }
     };
-    check_broadcast(OP, "pos_weight", x, &loss);
     options.reduction.apply(weigh(OP, loss, options.weight.as_ref()))
 }
 
 #[track_caller]
 fn weigh(op: &'static str, loss: Tensor, weight: Option<&Tensor>) -> Tensor {
     let Some(weight) = weight else { return loss };
-    let weighted = &loss * weight;
-    check_broadcast(op, "weight", &loss, &weighted);
-    weighted
+    check_broadcast(op, "weight", &loss, weight);
+    loss * weight
 }
 
-/// Refuses weights that would make the loss larger than its input.
+/// Refuses weights that are not for the input, or would make the loss larger than it.
 #[track_caller]
-fn check_broadcast(op: &'static str, what: &str, x: &Tensor, weighted: &Tensor) {
-    if x.shape()[..] != weighted.shape()[..] {
-        let (x, result) = (&x.shape()[..], &weighted.shape()[..]);
+fn check_broadcast(op: &'static str, what: &str, x: &Tensor, weight: &Tensor) {
+    let (x, weight) = (&x.shape()[..], &weight.shape()[..]);
+    let fits = |(&w, &x): (&usize, &usize)| w == x || w == 1;
+    if weight.len() > x.len() || !weight.iter().rev().zip(x.iter().rev()).all(fits) {
         let detail =
-            format!("{what} does not fit: input {x:?} becomes {result:?}; it must broadcast to the input");
+            format!("{what} does not fit: {weight:?} for input {x:?}; it must broadcast to the input");
         raise(Error::new(op, ErrorKind::Shape, detail));
     }
 }
