@@ -34,7 +34,7 @@ pub use digits::digits;
 pub use idx::read_idx;
 #[cfg(feature = "data")]
 pub use image::{ImageFolder, read_png};
-pub use loader::{DataLoader, LoaderBatches};
+pub use loader::{DataLoader, LoaderBatches, Position};
 pub use sample::Sample;
 pub use sampler::{RandomSampler, Sampler, SequentialSampler, WeightedRandomSampler};
 #[cfg(feature = "data")]

@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use batches::LoaderBatches;
+pub use state::Position;
 
 /// Gives the sample at a position; the stream is the sample's own.
 type Get<T> = Arc<dyn Fn(usize, &mut Rng) -> Result<T, Error> + Send + Sync>;

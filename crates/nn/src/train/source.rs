@@ -1,34 +1,9 @@
 //! Loaders as a trainer sees them, whatever their samples.
 
-use crate::data::{DataLoader, Sample};
+use crate::data::{DataLoader, Position, Sample};
+#[cfg(feature = "files")]
 use crate::module::StateDict;
 use retrograd_tensor::Error;
-
-/// A position that can be saved.
-pub(super) trait Position {
-    fn state_dict(&self) -> StateDict;
-    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error>;
-}
-
-impl<T: Sample, B: Send + 'static> Position for DataLoader<T, B> {
-    fn state_dict(&self) -> StateDict {
-        Self::state_dict(self)
-    }
-
-    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
-        Self::load_state_dict(self, state)
-    }
-}
-
-impl<P: Position + ?Sized> Position for &mut P {
-    fn state_dict(&self) -> StateDict {
-        (**self).state_dict()
-    }
-
-    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
-        (**self).load_state_dict(state)
-    }
-}
 
 /// Where a loader stood; only for saving.
 #[cfg(feature = "files")]

@@ -1,12 +1,12 @@
 //! Checkpoints of a run: what it consists of, told once for saving and for loading.
 
-use super::source::{Position, Stood};
+use super::source::Stood;
 use super::trainer::Rate;
 use super::{History, RunRecord, Trainer};
-use crate::data::{DataLoader, Sample};
+use crate::data::{DataLoader, Position, Sample};
 use crate::files::{Checkpoint, Parts};
 use crate::module::{Module, StateDict};
-use crate::optim::{GradScaler, entry};
+use crate::optim::entry;
 use retrograd_tensor::{Error, ErrorKind, F64, Tensor};
 use std::collections::BTreeMap;
 
@@ -70,12 +70,11 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
             Rate::Plateau(plateau, _) => parts.plateau("trainer.plateau", plateau, self.optimizer),
         }
         if let Some(scaler) = &mut self.scaler {
-            let load = |scaler: &mut GradScaler, state: &StateDict| scaler.load_state_dict(state);
-            parts.part("trainer.scaler", scaler, |scaler| scaler.state_dict(), load);
+            parts.scaler("trainer.scaler", scaler);
         }
-        position(parts, "trainer.loader", loader);
+        parts.loader("trainer.loader", loader);
         if let Some(validation) = &mut self.validation {
-            position(parts, "trainer.validation", &mut **validation);
+            parts.loader("trainer.validation", &mut **validation);
         }
         let run = &mut self.run;
         parts.count("trainer.epoch", &mut run.epoch);
@@ -115,15 +114,6 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
             show(parts);
         }
     }
-}
-
-fn position(parts: &mut Parts<'_>, name: &str, mut loader: &mut dyn Position) {
-    parts.part(
-        name,
-        &mut loader,
-        |loader| loader.state_dict(),
-        |loader, state| (*loader).load_state_dict(state),
-    );
 }
 
 fn vector(numbers: Vec<f64>) -> StateDict {

@@ -4,6 +4,7 @@
 use super::workers::Queue;
 use super::{DataLoader, Part, batches_of};
 use crate::data::sample::Sample;
+use crate::module::StateDict;
 use retrograd_tensor::Error;
 use std::fmt;
 
@@ -46,6 +47,18 @@ impl<'a, T: Sample, B: Send + 'static> LoaderBatches<'a, T, B> {
     /// ```
     pub fn loader(&self) -> &DataLoader<T, B> {
         self.loader
+    }
+
+    /// Goes where a loader stood; what was loaded ahead is left.
+    pub(super) fn go_to(&mut self, state: &StateDict) -> Result<(), Error> {
+        self.loader.load_state_dict(state)?;
+        (self.order, self.key) = self.loader.order();
+        self.done = false;
+        #[cfg(feature = "data")]
+        {
+            self.queue = Queue::at(self.loader.position);
+        }
+        Ok(())
     }
 
     /// The batch whose first sample has this place in the epoch.

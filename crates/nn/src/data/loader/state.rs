@@ -1,9 +1,54 @@
 //! The position of a loader, saved and taken back.
 
-use super::DataLoader;
+use super::{DataLoader, LoaderBatches};
 use crate::data::sample::Sample;
 use crate::module::StateDict;
 use retrograd_tensor::{Error, ErrorKind, Tensor};
+
+/// Where a source of batches stands, as a checkpoint saves it: a [`DataLoader`], or its batches while they are given out.
+///
+/// A source of one's own may implement it, to be shown to `Parts::loader`.
+pub trait Position {
+    /// Where it stands.
+    fn state_dict(&self) -> StateDict;
+
+    /// Goes where it stood.
+    ///
+    /// # Errors
+    /// If `state` does not fit; nothing is changed then.
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error>;
+}
+
+impl<T: Sample, B: Send + 'static> Position for DataLoader<T, B> {
+    fn state_dict(&self) -> StateDict {
+        Self::state_dict(self)
+    }
+
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
+        Self::load_state_dict(self, state)
+    }
+}
+
+/// The position of the loader; on loading, the batches that come next are those from there on.
+impl<T: Sample, B: Send + 'static> Position for LoaderBatches<'_, T, B> {
+    fn state_dict(&self) -> StateDict {
+        self.loader().state_dict()
+    }
+
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
+        self.go_to(state)
+    }
+}
+
+impl<P: Position + ?Sized> Position for &mut P {
+    fn state_dict(&self) -> StateDict {
+        (**self).state_dict()
+    }
+
+    fn load_state_dict(&mut self, state: &StateDict) -> Result<(), Error> {
+        (**self).load_state_dict(state)
+    }
+}
 
 impl<T: Sample, B: Send + 'static> DataLoader<T, B> {
     /// `seed`, `epoch`, `position` (how many samples of the epoch have been given out) and `samples` (how many the

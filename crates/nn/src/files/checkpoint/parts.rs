@@ -1,8 +1,9 @@
 //! The parts of a run, told once for saving and for loading.
 
 use super::put;
+use crate::data::Position;
 use crate::module::{Module, StateDict};
-use crate::optim::{Optimizer, entry};
+use crate::optim::{GradScaler, Optimizer, WeightAverage, entry};
 use crate::schedule::{ReduceLrOnPlateau, Schedule, Scheduler};
 use retrograd_tensor::{DType, Error, ErrorKind, Rng, Tensor};
 use std::collections::BTreeMap;
@@ -43,14 +44,13 @@ impl<'c> Parts<'c> {
     ///
     /// ```
     /// use retrograd_nn::files::Checkpoint;
-    /// use retrograd_nn::{Linear, WeightAverage};
+    /// use retrograd_nn::{Linear, Module};
     /// use retrograd_tensor::Rng;
-    /// let model = Linear::new(2, 1, &mut Rng::new(0));
-    /// let mut ema = WeightAverage::ema(&model, 0.9);
+    /// let mut best = Linear::new(2, 1, &mut Rng::new(0)).state_dict(); // weights of the best epoch so far
     /// let saved = Checkpoint::of(|parts| {
-    ///     parts.part("ema", &mut ema, |ema| ema.state_dict(), |ema, state| ema.load_state_dict(state));
+    ///     parts.part("best", &mut best, |best| best.clone(), |best, state| Ok(best.clone_from(state)));
     /// });
-    /// assert!(saved.part("ema").is_some());
+    /// assert_eq!(saved.part("best"), Some(&best));
     /// ```
     ///
     /// # Panics
@@ -122,6 +122,61 @@ impl<'c> Parts<'c> {
             |(plateau, optimizer)| plateau.state_dict(*optimizer),
             |(plateau, optimizer), state| plateau.load_state_dict(state, *optimizer),
         );
+    }
+
+    /// What an average of weights holds, moving or plain.
+    ///
+    /// ```
+    /// use retrograd_nn::files::Checkpoint;
+    /// use retrograd_nn::{Linear, WeightAverage};
+    /// use retrograd_tensor::Rng;
+    /// let model = Linear::new(2, 1, &mut Rng::new(0));
+    /// let (mut ema, mut other) = (WeightAverage::ema(&model, 0.9), WeightAverage::ema(&model, 0.9));
+    /// ema.update(&model)?;
+    /// Checkpoint::of(|parts| parts.average("ema", &mut ema)).restore(|parts| parts.average("ema", &mut other))?;
+    /// assert_eq!(other.state_dict()["n_averaged"].item(), 1.0);
+    /// # Ok::<(), retrograd_tensor::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`part`](Parts::part).
+    #[track_caller]
+    pub fn average(&mut self, name: &str, average: &mut WeightAverage) {
+        self.part(name, average, |average| average.state_dict(), WeightAverage::load_state_dict);
+    }
+
+    /// The factor of a loss scaler, and the steps since it changed.
+    ///
+    /// # Panics
+    /// As [`part`](Parts::part).
+    #[track_caller]
+    pub fn scaler(&mut self, name: &str, scaler: &mut GradScaler) {
+        self.part(name, scaler, |scaler| scaler.state_dict(), GradScaler::load_state_dict);
+    }
+
+    /// Where a loader stands: the [`DataLoader`](crate::data::DataLoader) between epochs, its
+    /// [`batches`](crate::data::DataLoader::batches) within one.
+    ///
+    /// ```
+    /// use retrograd_nn::data::{DataLoader, TensorDataset};
+    /// use retrograd_nn::files::Checkpoint;
+    /// use retrograd_tensor::I64;
+    /// let y = I64.arange(0, 9, 1);
+    /// let new = || DataLoader::new(TensorDataset::new(y.clone(), y.clone())).batch_size(2).shuffle(true);
+    /// let (mut loader, mut resumed) = (new().seed(3), new());
+    /// let mut batches = loader.batches();
+    /// batches.next();
+    /// let saved = Checkpoint::of(|parts| parts.loader("loader", &mut batches));
+    /// saved.restore(|parts| parts.loader("loader", &mut resumed))?;
+    /// assert_eq!(resumed.batches().next().unwrap()?, batches.next().unwrap()?);
+    /// # Ok::<(), retrograd_tensor::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As [`part`](Parts::part).
+    #[track_caller]
+    pub fn loader(&mut self, name: &str, loader: &mut dyn Position) {
+        self.part(name, loader, |loader| loader.state_dict(), Position::load_state_dict);
     }
 
     /// A random stream.
