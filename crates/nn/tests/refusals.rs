@@ -114,11 +114,11 @@ struct Optional {
 }
 
 #[test]
-fn an_alias_for_no_slot_is_an_error() {
+fn an_alias_for_no_slot_loads_nothing() {
     let linear = || Linear::new(2, 2, &mut Rng::new(0));
     let mut model = Misspelt { body: linear() };
     let alias = "alias `head.weight` stands for `body.wieght`, which is no parameter or buffer of the model";
-    assert_eq!(refused(|| model.state_dict()), format!("state_dict: {alias}"));
+    assert_eq!(model.state_dict().len(), 2, "what was trained can be saved");
     let entry = |name: &str, shape: &[usize]| (name.to_owned(), F32.zeros(shape));
     let state = StateDict::from([entry("body.weight", &[2, 2]), entry("body.bias", &[2])]);
     let message = model.load_state_dict(&state).unwrap_err().to_string();

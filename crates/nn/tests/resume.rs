@@ -183,20 +183,13 @@ type Misuse<'m> = Box<dyn Fn() + 'm>;
 #[test]
 fn bad_options_are_refused_at_the_users_line() {
     let model = model();
-    let nesterov = "Sgd: nesterov does not fit: momentum 0, dampening 0";
-    let dampened = "Sgd: nesterov does not fit: momentum 0.9, dampening 0.5";
-    let sgd = || Sgd::new(&model, 0.1);
-    let cases: [(&str, Misuse<'_>); 10] = [
+    let cases: [(&str, Misuse<'_>); 6] = [
         ("Adam: lr not allowed: -1; it must be at least 0", Box::new(|| drop(Adam::new(&model, -1.0)))),
         ("AdamW: second beta not allowed: 1", Box::new(|| drop(AdamW::new(&model, 0.1).betas(0.9, 1.0)))),
         ("Rprop: etas not allowed", Box::new(|| drop(Rprop::new(&model, 0.1).etas(1.5, 1.2)))),
         ("Adafactor: d not allowed: 0.5", Box::new(|| drop(Adafactor::new(&model, 0.1).d(0.5)))),
         ("Muon: ns_steps not allowed: 100", Box::new(|| drop(Muon::new(&model, 0.1).ns_steps(100)))),
         ("WeightAverage: decay not allowed: 2", Box::new(|| drop(WeightAverage::ema(&model, 2.0)))),
-        (nesterov, Box::new(|| drop(sgd().nesterov(true)))),
-        (nesterov, Box::new(|| drop(sgd().momentum(0.9).nesterov(true).momentum(0.0)))),
-        (dampened, Box::new(|| drop(sgd().momentum(0.9).dampening(0.5).nesterov(true)))),
-        (nesterov, Box::new(|| drop(sgd().group(|_, _| true, |options| options.nesterov = true)))),
     ];
     for (message, make) in cases {
         let error = attempt(make).unwrap_err().to_string();
@@ -204,11 +197,8 @@ fn bad_options_are_refused_at_the_users_line() {
     }
     let mut model = model;
     let grads = loss(&model, &batch(0)).backward();
-    // A schedule may still take the momentum away.
-    let mut sgd = Sgd::new(&model, 0.1).momentum(0.9).nesterov(true);
-    **sgd.knobs()[0].momentum.as_mut().unwrap() = 0.0;
-    let error = sgd.step(&mut model, &grads).unwrap_err().to_string();
-    assert!(error.contains(nesterov), "{error}");
+    let error = Sgd::new(&model, 0.1).nesterov(true).step(&mut model, &grads).unwrap_err().to_string();
+    assert!(error.contains("Sgd: nesterov does not fit: momentum 0, dampening 0"), "{error}");
     let error = Muon::new(&model, 0.1).step(&mut model, &grads).unwrap_err().to_string();
     assert!(error.contains("`0.bias` has shape [4] and Muon takes matrices"), "{error}");
 }

@@ -5,7 +5,7 @@
 
 use super::Slot;
 use retrograd_autograd::Differentiate;
-use retrograd_tensor::{DType, Error, ErrorKind, Tensor, raise};
+use retrograd_tensor::{DType, Error, ErrorKind, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The values of a model's parameters and buffers, by dotted name.
@@ -114,21 +114,16 @@ impl Wanted {
 }
 
 /// The values of all slots, under their names and aliases.
-#[track_caller]
 pub(super) fn collect(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> StateDict {
     let mut state = StateDict::new();
     visit(&mut |name, slot| {
         state.insert(name.to_owned(), value(&slot));
     });
-    let own: Vec<String> = state.keys().cloned().collect();
-    let mut problems = Vec::new();
-    aliases(&mut |alias, target| match state.get(target).cloned() {
-        Some(value) => drop(state.insert(alias.to_owned(), value)),
-        None => problems.extend(misspelt(alias, target, own.iter().map(String::as_str))),
+    aliases(&mut |alias, target| {
+        if let Some(value) = state.get(target).cloned() {
+            state.insert(alias.to_owned(), value);
+        }
     });
-    if !problems.is_empty() {
-        raise(Error::new("state_dict", ErrorKind::Value, problems.join(", ")));
-    }
     state
 }
 

@@ -229,7 +229,7 @@ impl<R: Rule> Core<R> {
 
 #[track_caller]
 fn checked<R: Rule>(rule: &R) {
-    if let Err(problem) = rule.check().and_then(|()| rule.coherent()) {
+    if let Err(problem) = rule.check() {
         raise(Error::new(R::NAME, ErrorKind::Value, problem));
     }
 }

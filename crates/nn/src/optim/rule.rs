@@ -19,7 +19,7 @@ pub(super) trait Rule: Clone + Debug {
     /// Refuses values that no option may have.
     fn check(&self) -> Result<(), String>;
 
-    /// Refuses options that do not go together, at each change of one.
+    /// Refuses options that do not go together; asked before each step, when all of them are set.
     fn coherent(&self) -> Result<(), String> {
         Ok(())
     }
@@ -103,7 +103,7 @@ macro_rules! optimizer {
                 $(#[$field_doc])*
                 ///
                 /// # Panics
-                /// If the value is outside the option's range, or does not go with the other options.
+                /// If the value is outside the option's range.
                 #[must_use]
                 #[track_caller]
                 pub fn $field(mut self, $($arg: $arg_type),+) -> Self {

@@ -32,7 +32,7 @@ optimizer! {
         dampening(dampening: f64): f64 = 0.0;
         /// The factor of the parameter that is added to its gradient; 0 by default.
         weight_decay(weight_decay: f64): f64 = 0.0;
-        /// Whether the direction looks one step of momentum ahead; that takes momentum, given before, and no dampening.
+        /// Whether the direction looks one step of momentum ahead; that takes momentum, and no dampening.
         nesterov(nesterov: bool): bool = false;
         /// Whether steps go up the gradient.
         maximize(maximize: bool): bool = false;
@@ -56,9 +56,7 @@ impl Rule for SgdOptions {
     fn coherent(&self) -> Result<(), String> {
         if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
             let given = format!("momentum {}, dampening {}", self.momentum, self.dampening);
-            return Err(format!(
-                "nesterov does not fit: {given}; it takes momentum, given before, and no dampening"
-            ));
+            return Err(format!("nesterov does not fit: {given}; it takes momentum and no dampening"));
         }
         Ok(())
     }

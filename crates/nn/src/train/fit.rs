@@ -59,9 +59,9 @@ impl<M: Module, B: Send + 'static> Trainer<'_, M, B> {
     /// weights of the best one.
     ///
     /// # Errors
-    /// If an epoch has no batches; if a loss or gradients are not finite, unless such steps are to be skipped; if a figure that is monitored does not
-    /// exist, a batch cannot be loaded, the optimizer refuses a step, a callback fails, or a checkpoint cannot be written
-    /// or does not fit. The model keeps what it has learned.
+    /// If an epoch has no batches; if a loss or gradients are not finite, unless such steps are to be skipped; if a figure
+    /// that is monitored does not exist, a batch cannot be loaded, the optimizer refuses a step, a callback fails, or a
+    /// checkpoint cannot be written or does not fit. The model keeps what it has learned.
     ///
     /// # Panics
     /// If a loss is not a scalar that depends on parameters.
