@@ -164,7 +164,7 @@ fn operations_of_layers_are_those_of_their_formulas() {
     let products = (2 * t * b * 4 * h * (n + h)) as u64;
     let counted =
         ["linear", "matmul"].map(|op| of(op, &|| drop(lstm.forward(&sequence)))).iter().sum::<u64>();
-    assert_eq!(counted, products);
+    assert_eq!(counted, products + (t * b * 4 * h) as u64, "with the bias of the input's");
     // The sum of both biases and its addition; four sums of products, three sigmoids and two tanh of each number of the
     // state, and four products and sums of the gates.
     assert_eq!(row.flops, products + (4 * h + t * b * (4 * h + 13 * h)) as u64);
@@ -176,7 +176,7 @@ fn operations_of_layers_are_those_of_their_formulas() {
     let products = (2 * t * b * n * 4 * n + 2 * 2 * b * t * t * n) as u64;
     let run = || drop(attention.forward(&sequence, &sequence, &sequence, &Masks::default()));
     let counted = ["linear", "matmul"].map(|op| of(op, &run)).iter().sum::<u64>();
-    assert_eq!(counted, products);
+    assert_eq!(counted, products + (t * b * 4 * n) as u64, "with their biases");
     // Biases, the scale on queries and keys, and for each score its part in the largest, the distance from that, exp, the
     // sum and the quotient.
     assert_eq!(row.flops, products + (t * b * (3 * n + n + 2 * n) + 5 * b * 2 * t * t) as u64);
