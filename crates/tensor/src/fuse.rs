@@ -49,6 +49,8 @@ pub(crate) enum Place {
 #[derive(Clone, Copy)]
 pub(crate) enum Op {
     Map(BlockFn),
+    /// Two basic operations; the result may lie where the last operand does.
+    Pair(BlockFn),
     /// Strided leaf `k` of the binding, into a register.
     Load(u32),
     /// A row value over its rows.

@@ -40,14 +40,20 @@ two! {
 macro_rules! kernels {
     ([$($feature:literal)?] $fma:literal) => {
         /// # Safety
-        /// See [`BlockFn`].
+        /// See [`BlockFn`]; but the destination may be the last source.
         $(#[target_feature(enable = $feature)])?
         pub(super) unsafe fn pair<P: Two, Q: Two, T: Element>(d: *mut u8, a: *const u8, b: *const u8, c: *const u8, n: usize)
         where V<T, $fma>: Num {
-            // SAFETY: the contract of `BlockFn`.
+            // SAFETY: the contract of `BlockFn`; a last source that is the destination is read through that alone.
             unsafe {
-                let (d, a) = (dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n));
-                each3(d, a, src(b, n), src(c, n), |a, b, c| Q::of(P::of(a, b), c));
+                let (d, a, b) = (dst::<V<T, $fma>>(d, n), src::<V<T, $fma>>(a, n), src(b, n));
+                if std::ptr::eq(d.as_ptr().cast(), c) {
+                    for ((d, &a), &b) in d.iter_mut().zip(a).zip(b) {
+                        *d = Q::of(P::of(a, b), *d);
+                    }
+                } else {
+                    each3(d, a, b, src(c, n), |a, b, c| Q::of(P::of(a, b), c));
+                }
             }
         }
         /// # Safety
@@ -82,7 +88,7 @@ macro_rules! by_float {
         }
     };
 }
-/// `second(first(a, b), c)`, or with the operands of `second` exchanged, for floats.
+/// `second(first(a, b), c)`, or with the operands of `second` exchanged, for floats. The destination may be `c`.
 pub(crate) fn pair(first: Basic, second: Basic, exchanged: bool, dtype: DType) -> Option<BlockFn> {
     macro_rules! with {
         ($p:ident) => {

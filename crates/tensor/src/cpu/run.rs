@@ -335,8 +335,9 @@ impl Run<'_> {
         let (d, x) = (b.ptr(s.d), b.ptr(s.s[0]));
         match s.op {
             // SAFETY: every place holds `n` elements of its value's type, which the kernel was picked for, and the
-            // destination is no operand's place (`Compiler::allocate`; donated memory is written by `copy`).
-            Op::Map(f) => unsafe { f(d, x, b.ptr(s.s[1]), b.ptr(s.s[2]), n) },
+            // destination is no operand's place (`Compiler::allocate`; donated memory is written by `copy`), but for the
+            // last of a pair's.
+            Op::Map(f) | Op::Pair(f) => unsafe { f(d, x, b.ptr(s.s[1]), b.ptr(s.s[2]), n) },
             Op::Load(k) => {
                 let l = &self.bound.loads[k as usize];
                 let dtype = self.code.vals[s.d as usize].dtype;

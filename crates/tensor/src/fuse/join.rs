@@ -62,7 +62,12 @@ impl Compiler {
                 return None; // a pair already
             }
             let kernel = pair::pair(first, second, side == 1, self.vals[step.d as usize].dtype)?;
-            Some(Step { op: Op::Map(kernel), level: step.level, d: step.d, s: [made.s[0], made.s[1], other] })
+            Some(Step {
+                op: Op::Pair(kernel),
+                level: step.level,
+                d: step.d,
+                s: [made.s[0], made.s[1], other],
+            })
         })
     }
 }

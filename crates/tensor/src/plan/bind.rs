@@ -8,7 +8,7 @@ use crate::cpu::run::BLOCK;
 use crate::dry;
 use crate::dtype::{DType, Number};
 use crate::error::{Error, raise};
-use crate::fuse::{Code, Item, Key, Level, NONE, Place, Ref, What};
+use crate::fuse::{Code, Item, Key, Level, NONE, Op, Place, Ref, Step, What};
 use crate::layout::Layout;
 use crate::memory;
 use crate::ops::copy::contiguous;
@@ -260,16 +260,17 @@ impl<'g> Binding<'g> {
             }
             let value = graph.nodes[node].value;
             let bytes = memory::bytes(&value.shape, value.dtype);
-            // To take over what the step itself reads is to copy afterwards: where that is little, a block of its own is
-            // better for a single result.
-            let until = if alone && bytes <= FRESH { def } else { def + 1 };
+            // To take over what the step itself reads is to copy afterwards, unless it may write there: where that is
+            // little, a block of its own is better for a single result.
+            let copied = |d: &Dying| d.last_use == def && !d.onto;
             let fits = |d: &Dying| {
-                d.numel == value.numel && d.size == value.dtype.size() && d.last_use < until && made
+                let same = d.numel == value.numel && d.size == value.dtype.size();
+                made && same && d.last_use <= def && !(alone && bytes <= FRESH && copied(d))
             };
             let reused = dying.iter().position(fits).map(|k| dying.swap_remove(k));
             memory::count_output(reused.is_some());
             let (copy, buffer) = match reused {
-                Some(d) => (d.last_use == def, taken_over(d.buffer)),
+                Some(d) => (copied(&d), taken_over(d.buffer)),
                 None => (!made, fresh(graph, node)),
             };
             self.outs.push(Out { val, base: buffer.ptr(), copy, node, buffer });
@@ -304,7 +305,7 @@ impl<'g> Binding<'g> {
             }
         }
         let mut found = SmallVec::new();
-        for (leaf, last_use) in self.leaves.iter().zip(last_use) {
+        for (k, (leaf, last_use)) in self.leaves.iter().zip(last_use).enumerate() {
             let Some(last_use) = last_use else { continue };
             if self.loads.iter().any(|l| l.node == leaf.node) || !graph.dies(leaf.node) {
                 continue;
@@ -318,6 +319,7 @@ impl<'g> Binding<'g> {
             fence(Acquire);
             found.push(Dying {
                 last_use,
+                onto: written_over(code, last_use, k as u32),
                 numel: value.numel,
                 size: value.dtype.size(),
                 buffer: view.buffer.clone(),
@@ -379,8 +381,16 @@ unsafe fn element(buffer: &Buffer, at: *const u8, dtype: DType) -> u64 {
 fn taken_over(buffer: Arc<Buffer>) -> Arc<Buffer> {
     if dry::planning() && !buffer.is_planned() { Arc::new(Buffer::instead_of(buffer)) } else { buffer }
 }
+/// Whether the step that last reads a leaf may write its result there.
+fn written_over(code: &Code, step: u32, leaf: u32) -> bool {
+    let is_leaf = |v: u32| v != NONE && code.vals[v as usize].place == Place::Leaf(leaf);
+    let onto = |s: &Step| is_leaf(s.s[2]) && !is_leaf(s.s[0]) && !is_leaf(s.s[1]);
+    code.steps.get(step as usize).is_some_and(|s| matches!(s.op, Op::Pair(_)) && onto(s))
+}
 struct Dying {
     last_use: u32,
+    /// Whether the step that last reads it may write there.
+    onto: bool,
     numel: usize,
     size: usize,
     buffer: Arc<Buffer>,

@@ -183,12 +183,19 @@ impl<T: Product> Chain<T> {
         let (mut left, mut panel) = (self.left, self.right);
         for _ in 0..self.k {
             let row: [T; W] = panel.neighbours();
-            for (r, acc) in acc.iter_mut().enumerate() {
-                let x = left.get(r, 0);
-                for c in 0..W {
-                    acc[c] = I::mul_add(x, row[c], acc[c]);
-                }
+            // Row by row by hand: with link-time optimisation over all crates a loop would be unrolled too late for `acc`
+            // to leave memory, which halves the speed.
+            macro_rules! rows {
+                ($($r:literal)*) => {$(
+                    if $r < M {
+                        let x = left.get($r, 0);
+                        for c in 0..W {
+                            acc[$r][c] = I::mul_add(x, row[c], acc[$r][c]);
+                        }
+                    }
+                )*};
             }
+            rows!(0 1 2 3 4 5);
             (left, panel) = (left.skip(0, 1), panel.skip(0, 1));
         }
         if step.last && self.to.right == 1 && self.cols == W {
