@@ -30,8 +30,8 @@ use syn::{Data, DeriveInput, Error, Fields, Result, parse_macro_input};
 ///
 /// **Aliases.** `#[module(alias(head.weight = "embed.weight"))]` on a struct that uses one parameter twice
 /// lets state dicts carry it under the second name too. A name that is no path of identifiers and numbers goes
-/// into quotes: `alias("blocks.0.1" = "embed.weight")`. Loading a state where it stands for no slot is an
-/// error, unless the field that it begins with has no slots, as an option that is `None`.
+/// into quotes: `alias("blocks.0.1" = "embed.weight")`. An alias of what is no slot, of an option that is
+/// `None` for one, takes no entry.
 ///
 /// **Crate.** The code names the facade, `::retrograd`; `#[module(crate = "retrograd_nn")]` names another crate
 /// that exports the same, for whoever depends on the parts alone.

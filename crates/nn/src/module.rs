@@ -150,7 +150,7 @@ pub trait Module {
 
     /// The values of all parameters and buffers by name, aliases included. Nothing is copied: later steps put
     /// new values into the model and leave these as they are. An alias of a name that the model does not have stands for
-    /// nothing here, so that what was trained can be saved; loading refuses it.
+    /// nothing.
     fn state_dict(&self) -> StateDict {
         state::collect(&mut |f| self.visit("", f), &mut |f| self.aliases("", f))
     }

@@ -127,16 +127,6 @@ pub(super) fn collect(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> St
     state
 }
 
-/// What is wrong with an alias whose target is no slot, unless the field that it begins with has no slots at all, as an
-/// option that is `None`.
-fn misspelt<'n>(alias: &str, target: &str, mut slots: impl Iterator<Item = &'n str>) -> Option<String> {
-    let (field, _) = target.split_once('.')?;
-    let below = |name: &str| name.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'));
-    slots.any(below).then(|| {
-        format!("alias `{alias}` stands for `{target}`, which is no parameter or buffer of the model")
-    })
-}
-
 /// The value for every slot that `source` has one for, by the slot's own name, and what was left aside; or every
 /// reason why `source` does not fit.
 pub(super) fn check(
@@ -145,8 +135,9 @@ pub(super) fn check(
     source: &dyn Source,
     options: LoadOptions,
 ) -> Result<(StateDict, Loaded), Error> {
-    let (wanted, mut problems) = wanted(visit, aliases);
+    let (wanted, astray) = wanted(visit, aliases);
     let mut entries = Vec::new();
+    let mut problems = Vec::new();
     let mut loaded = Loaded::default();
     for slot in &wanted {
         match find(slot, source, options)? {
@@ -162,7 +153,10 @@ pub(super) fn check(
         names.iter().filter(|name| !known.contains(*name)).map(|&name| name.to_owned()).collect();
     if options.strict {
         problems.extend(loaded.missing.drain(..).map(|name| format!("`{name}` is missing")));
-        problems.extend(loaded.unexpected.drain(..).map(|name| format!("`{name}` is unexpected")));
+        problems.extend(loaded.unexpected.drain(..).map(|name| match astray.get(&name) {
+            Some(target) => format!("`{name}` is an alias of `{target}`, which the model does not have"),
+            None => format!("`{name}` is unexpected"),
+        }));
     }
     if !problems.is_empty() {
         let (found, slots, given) = (problems.len(), wanted.len(), names.len());
@@ -180,8 +174,8 @@ pub(super) fn check(
     Ok((entries.into_iter().map(value).collect::<Result<_, Error>>()?, loaded))
 }
 
-/// What the slots ask for, and what is wrong with the aliases.
-fn wanted(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> (Vec<Wanted>, Vec<String>) {
+/// What the slots ask for, and the aliases of what is no slot: of an option that is `None`, or misspelt.
+fn wanted(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> (Vec<Wanted>, BTreeMap<String, String>) {
     let mut wanted = Vec::new();
     visit(&mut |name, slot| {
         let value = value(&slot);
@@ -193,12 +187,12 @@ fn wanted(visit: &mut Walk<'_, '_>, aliases: &mut Aliases<'_>) -> (Vec<Wanted>, 
             optional: matches!(slot, Slot::Buffer(buffer) if buffer.is_optional()),
         });
     });
-    let mut problems = Vec::new();
+    let mut astray = BTreeMap::new();
     aliases(&mut |alias, target| match wanted.iter_mut().find(|slot| slot.name == target) {
         Some(slot) => slot.aliases.push(alias.to_owned()),
-        None => problems.extend(misspelt(alias, target, wanted.iter().map(|slot| slot.name.as_str()))),
+        None => drop(astray.insert(alias.to_owned(), target.to_owned())),
     });
-    (wanted, problems)
+    (wanted, astray)
 }
 
 /// The name of the entry for `slot`, if there is one that fits it; entries under several of its names must agree.

@@ -20,7 +20,7 @@ const NEAREST: usize = 3 << 13;
 /// Blocks at once, at most.
 const MOST: usize = 8;
 /// Element-steps below which another thread does not pay.
-const SERIAL: usize = 1 << 15;
+const SERIAL: usize = 1 << 16;
 /// Bytes of operands and results that lie near the processor in any case.
 const NEAR: usize = 1 << 20;
 
