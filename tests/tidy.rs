@@ -136,6 +136,7 @@ const STATE: &[(&str, &str)] = &[
     ("crates/tensor/src/levels.rs", "the open levels of a thread, operations that were sliced"),
     ("crates/tensor/src/memory.rs", "counters of programs and outputs"),
     ("crates/tensor/src/mode.rs", "recording and eager mode of a thread"),
+    ("crates/tensor/src/plan/errand.rs", "the call that a thread has sent to another one"),
     ("crates/tensor/src/profile.rs", "the open profile of a thread"),
     ("crates/tensor/src/replay.rs", "the runs of a thread that are noted or repeated"),
     ("crates/tensor/src/scalar.rs", "the open trace of a thread, the known expressions"),
