@@ -21,10 +21,11 @@ impl fmt::Debug for Context<'_> {
     }
 }
 impl Context<'_> {
-    /// Operand `i`, which [`Op::saves`] named; tracked again if recording is on.
+    /// Operand `i`, which [`Op::saves`](crate::op::Op::saves) named; tracked again if recording is on.
     ///
     /// # Panics
     /// If it was not saved.
+    #[track_caller]
     pub fn input(&self, i: usize) -> Tensor {
         let saved = self.rule.inputs[i]
             .as_ref()
@@ -32,10 +33,11 @@ impl Context<'_> {
         let edge = if mode::recording() { self.edges[i].clone() } else { None };
         Tensor { value: saved.hold(), edge, label: None }
     }
-    /// Output `i`, which [`Op::saves`] named.
+    /// Output `i`, which [`Op::saves`](crate::op::Op::saves) named.
     ///
     /// # Panics
     /// If it was not saved.
+    #[track_caller]
     pub fn output(&self, i: usize) -> Tensor {
         let saved = self.rule.outputs[i]
             .as_ref()
