@@ -205,18 +205,18 @@ static CACHE: Mutex<Option<Cache>> = Mutex::new(None);
 const MOST: usize = 2048;
 
 /// The code for this structure.
-pub(crate) fn lookup<'e>(key: Key, expressions: impl Iterator<Item = &'e Arc<Expr>>) -> Arc<Code> {
+pub(crate) fn lookup<'e>(key: &Key, expressions: impl Iterator<Item = &'e Arc<Expr>>) -> Arc<Code> {
     let cache = || CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(code) = cache().get_or_insert_with(Cache::default).get(&key) {
+    if let Some(code) = cache().get_or_insert_with(Cache::default).get(key) {
         return code.clone();
     }
-    let code = Arc::new(compile(&key, expressions));
+    let code = Arc::new(compile(key, expressions));
     let mut cache = cache();
     let cache = cache.get_or_insert_with(Cache::default);
     if cache.len() >= MOST {
         cache.clear();
     }
-    cache.insert(key, code.clone());
+    cache.insert(key.clone(), code.clone());
     code
 }
 /// Forgets every program.

@@ -21,6 +21,9 @@ use std::time::{Duration, Instant};
 /// How long a waiting thread burns its core: long enough for the serial code between two kernels, short enough
 /// not to starve others on a small machine.
 const SPIN: Duration = Duration::from_micros(30);
+/// How long it then still looks before it lies down, letting any other thread have the core first: being woken takes
+/// longer than a small product.
+const LINGER: Duration = Duration::from_millis(1);
 const SEAT_BITS: u32 = 16;
 const SEATS: u64 = (1 << SEAT_BITS) - 1;
 
@@ -278,8 +281,12 @@ fn spin_until(ready: impl Fn() -> bool) -> bool {
             }
             std::hint::spin_loop();
         }
-        if start.get_or_insert_with(Instant::now).elapsed() > SPIN {
+        let spent = start.get_or_insert_with(Instant::now).elapsed();
+        if spent > LINGER {
             return false;
+        }
+        if spent > SPIN {
+            std::thread::yield_now();
         }
     }
 }

@@ -122,6 +122,25 @@ impl<'g> Binding<'g> {
         }
         Key { last: self.space.last, items, args }
     }
+    /// As [`Binding::read`], of one value that an expression makes of values in memory; none if it is another one.
+    #[track_caller]
+    pub(super) fn read_alone(&mut self, value: &Value, recipe: &Pending) -> Option<Key> {
+        let Kind::Map { expr, out, compute } = &recipe.kind else { return None };
+        if value.numel != self.space.n || values(&recipe.args).any(|v| v.is_pending()) {
+            return None;
+        }
+        let mut args = SmallVec::new();
+        for (k, a) in recipe.args.iter().enumerate() {
+            args.push(match a {
+                Arg::Number(n) => self.given(recipe, k, *n),
+                Arg::Value(v) => self.ready(place_of(&recipe.args, v), v, value, recipe, Level::Full),
+            });
+        }
+        let what = What::Map(Arc::as_ptr(expr) as usize, *out as u32, *compute);
+        let arity = args.len() as u32;
+        let item = Item { what, dtype: value.dtype, level: Level::Full, arity, kept: true };
+        Some(Key { last: self.space.last, items: smallvec![item], args })
+    }
     /// The expressions of the items that are maps, in order.
     pub(super) fn expressions<'s>(&'s self, graph: &'s Graph<'_>) -> impl Iterator<Item = &'s Arc<Expr>> {
         self.nodes.iter().filter_map(|&i| match &graph.nodes[i].guard.as_ref()?.recipe().kind {
@@ -260,18 +279,12 @@ impl<'g> Binding<'g> {
             }
             let value = graph.nodes[node].value;
             let bytes = memory::bytes(&value.shape, value.dtype);
-            // To take over what the step itself reads is to copy afterwards, unless it may write there: where that is
-            // little, a block of its own is better for a single result.
-            let copied = |d: &Dying| d.last_use == def && !d.onto;
-            let fits = |d: &Dying| {
-                let same = d.numel == value.numel && d.size == value.dtype.size();
-                made && same && d.last_use <= def && !(alone && bytes <= FRESH && copied(d))
-            };
+            let fits = |d: &Dying| made && d.fits(value, def, alone && bytes <= FRESH);
             let reused = dying.iter().position(fits).map(|k| dying.swap_remove(k));
             memory::count_output(reused.is_some());
             let (copy, buffer) = match reused {
-                Some(d) => (copied(&d), taken_over(d.buffer)),
-                None => (!made, fresh(graph, node)),
+                Some(d) => (d.copied(def), taken_over(d.buffer)),
+                None => (!made, fresh_of(graph, node)),
             };
             self.outs.push(Out { val, base: buffer.ptr(), copy, node, buffer });
         }
@@ -281,7 +294,7 @@ impl<'g> Binding<'g> {
     fn place_sinks(&mut self, graph: &Graph<'_>, code: &Code) {
         for s in &code.sinks {
             let node = self.nodes[s.item];
-            let buffer = fresh(graph, node);
+            let buffer = fresh_of(graph, node);
             memory::count_output(false);
             self.sinks.push(Sink { base: buffer.ptr(), node, buffer });
         }
@@ -304,28 +317,64 @@ impl<'g> Binding<'g> {
                 last_use[k as usize] = None;
             }
         }
-        let mut found = SmallVec::new();
-        for (k, (leaf, last_use)) in self.leaves.iter().zip(last_use).enumerate() {
-            let Some(last_use) = last_use else { continue };
-            if self.loads.iter().any(|l| l.node == leaf.node) || !graph.dies(leaf.node) {
-                continue;
-            }
-            let value = graph.nodes[leaf.node].value;
-            let view = value.cell.result().expect("a leaf is ready");
-            if view.layout.is_some() || Arc::strong_count(&view.buffer) != 1 {
-                continue;
-            }
-            // The count is read without order: what other views of the buffer, now gone, have read is over after this.
-            fence(Acquire);
-            found.push(Dying {
-                last_use,
-                onto: written_over(code, last_use, k as u32),
-                numel: value.numel,
-                size: value.dtype.size(),
-                buffer: view.buffer.clone(),
-            });
+        let leaves = self.leaves.iter().zip(last_use).enumerate();
+        let dies = |leaf: &Leaf| graph.dies(leaf.node).then(|| graph.nodes[leaf.node].value);
+        let found = leaves.filter_map(|(k, (leaf, last))| self.reusable(code, k, last?, || dies(leaf)));
+        found.collect()
+    }
+    /// Leaf `k`, last read in step `last_use`, if its memory can be had once it `dies`.
+    fn reusable<'v>(
+        &self,
+        code: &Code,
+        k: usize,
+        last_use: u32,
+        dies: impl FnOnce() -> Option<&'v Value>,
+    ) -> Option<Dying> {
+        if self.loads.iter().any(|l| l.node == self.leaves[k].node) {
+            return None;
         }
-        found
+        let value = dies()?;
+        let view = value.cell.result().expect("a leaf is ready");
+        if view.layout.is_some() || Arc::strong_count(&view.buffer) != 1 {
+            return None;
+        }
+        // The count is read without order: what other views of the buffer, now gone, have read is over after this.
+        fence(Acquire);
+        let onto = written_over(code, last_use, k as u32);
+        let buffer = view.buffer.clone();
+        Some(Dying { last_use, onto, numel: value.numel, size: value.dtype.size(), buffer })
+    }
+    /// As [`Binding::place_outputs`], for what [`Binding::read_alone`] has read.
+    #[track_caller]
+    pub(super) fn place_alone(&mut self, code: &Code, value: &Value, recipe: &Pending) {
+        let val = code.of_item[0];
+        let (def, made) = (code.vals[val as usize].def, matches!(code.vals[val as usize].place, Place::Slot(_)));
+        let bytes = memory::bytes(&value.shape, value.dtype);
+        let dies = |leaf: &Leaf| {
+            let Arg::Value(v) = &recipe.args[leaf.node] else { unreachable!("a leaf is a value") };
+            let uses = values(&recipe.args).filter(|w| w.is(v)).count();
+            v.cell.only_held_by(uses).then_some(&**v)
+        };
+        let mut reused = None;
+        for (k, leaf) in self.leaves.iter().enumerate().filter(|_| made) {
+            let uses = code.vals.iter().filter(|val| val.place == Place::Leaf(k as u32));
+            let last_use = uses.map(|val| val.last_use).max().unwrap_or(0);
+            reused = self.reusable(code, k, last_use, || dies(leaf)).filter(|d| d.fits(value, def, bytes <= FRESH));
+            if reused.is_some() {
+                break;
+            }
+        }
+        memory::count_output(reused.is_some());
+        let (copy, buffer) = match reused {
+            Some(d) => (d.copied(def), taken_over(d.buffer)),
+            None => (!made, fresh(value, recipe)),
+        };
+        self.outs.push(Out { val, base: buffer.ptr(), copy, node: 0, buffer });
+    }
+
+    /// The memory of the one result.
+    pub(super) fn result(&mut self) -> Arc<Buffer> {
+        self.outs.pop().expect("placed").buffer
     }
 
     /// The error of a run without the memory that it takes beside operands and results, which only reductions do.
@@ -357,13 +406,21 @@ fn operand<'g>(graph: &'g Graph<'_>, node: usize) -> Option<&'g Value> {
 }
 /// New memory for a value.
 #[track_caller]
-fn fresh(graph: &Graph<'_>, node: usize) -> Arc<Buffer> {
+fn fresh(value: &Value, recipe: &Pending) -> Arc<Buffer> {
+    match backend().allocate(memory::bytes(&value.shape, value.dtype)) {
+        Ok(buffer) => Arc::new(buffer),
+        Err(_) => raise(super::refused(value, recipe)),
+    }
+}
+#[track_caller]
+fn fresh_of(graph: &Graph<'_>, node: usize) -> Arc<Buffer> {
     let at = &graph.nodes[node];
-    let Ok(buffer) = backend().allocate(memory::bytes(&at.value.shape, at.value.dtype)) else {
-        let recipe = at.guard.as_ref().expect("a result is locked").recipe();
-        raise(super::refused(at.value, recipe))
-    };
-    Arc::new(buffer)
+    fresh(at.value, at.guard.as_ref().expect("a result is locked").recipe())
+}
+/// The first place of a value among operands.
+fn place_of(args: &[Arg], v: &Held) -> usize {
+    let is = |a: &Arg| matches!(a, Arg::Value(w) if w.is(v));
+    args.iter().position(is).expect("one of the operands")
 }
 /// The bits of the element at `at` in `buffer`. In a dry run bits that no other number has, if it is not known.
 ///
@@ -394,4 +451,16 @@ struct Dying {
     numel: usize,
     size: usize,
     buffer: Arc<Buffer>,
+}
+impl Dying {
+    /// Whether it holds elements of `value`, which step `def` makes, and not merely for a copy if those are `little`:
+    /// where that is so, a block of its own is better for a single result.
+    fn fits(&self, value: &Value, def: u32, little: bool) -> bool {
+        let same = self.numel == value.numel && self.size == value.dtype.size();
+        same && self.last_use <= def && !(little && self.copied(def))
+    }
+    /// Whether to take over what step `def` itself reads is to copy afterwards, since it may not write there.
+    fn copied(&self, def: u32) -> bool {
+        self.last_use == def && !self.onto
+    }
 }

@@ -6,6 +6,7 @@
 //! forces values.
 mod bind;
 mod errand;
+mod flat;
 mod graph;
 
 pub(crate) use bind::{Binding, Out};
@@ -207,6 +208,11 @@ fn force_in_stages(roots: &[&Held]) {
 #[track_caller]
 fn force_together(roots: &[&Held]) {
     let mut left: SmallVec<[&Held; 8]> = roots.iter().copied().filter(|v| v.is_pending()).collect();
+    if let [root] = left[..]
+        && flat::run(root)
+    {
+        return;
+    }
     while let Some(first) = left.first() {
         let mut space = first.space;
         let (mut size, mut kib, mut last, mut closed) = (0, 0, None, false);
@@ -253,7 +259,7 @@ fn run(roots: &[&Held], space: Space) {
     graph.decide();
     let mut binding = Binding::new(space);
     let key = binding.read(&graph);
-    let code = fuse::lookup(key, binding.expressions(&graph));
+    let code = fuse::lookup(&key, binding.expressions(&graph));
     binding.place_outputs(&graph, &code);
     let done =
         if dry::planning() { backend().rehearse(&code, &binding) } else { backend().run(&code, &binding) };

@@ -1,0 +1,30 @@
+//! A value that one expression makes of values in memory: there is no graph to sort out.
+use super::bind::Binding;
+use crate::backend::backend;
+use crate::dry;
+use crate::fuse;
+use crate::memory;
+use crate::profile;
+use crate::value::{Held, Kind, View};
+
+/// Computes `v`, if it is such a value; says whether its elements are there.
+#[track_caller]
+pub(super) fn run(v: &Held) -> bool {
+    if profile::on() {
+        return false;
+    }
+    let Some(mut guard) = v.cell.lock() else { return true };
+    let mut binding = Binding::new(v.space);
+    let Some(key) = binding.read_alone(v, guard.recipe()) else { return false };
+    let Kind::Map { expr, .. } = &guard.recipe().kind else { unreachable!("an expression was read") };
+    let code = fuse::lookup(&key, std::iter::once(expr));
+    binding.place_alone(&code, v, guard.recipe());
+    let done =
+        if dry::planning() { backend().rehearse(&code, &binding) } else { backend().run(&code, &binding) };
+    done.expect("only reductions take memory beside operands and results");
+    memory::count_program();
+    let recipe = guard.publish(View::dense(binding.result()));
+    drop(guard);
+    drop(recipe);
+    true
+}
