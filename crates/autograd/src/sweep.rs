@@ -6,6 +6,7 @@
 use retrograd_tensor::hidden::{self, Cotangent, Edge, Record};
 use retrograd_tensor::op::Spec;
 use retrograd_tensor::{Error, ErrorKind, Tensor, force_all};
+use smallvec::SmallVec;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -243,7 +244,7 @@ impl Sweep<'_> {
     }
     /// Computes a cotangent together with the pending leaf gradients.
     fn force_with_leaves(&mut self, g: &Tensor) {
-        let leaves: Vec<Tensor> = self
+        let leaves: SmallVec<[Tensor; 4]> = self
             .leaves
             .drain(..)
             .filter_map(|id| match self.due.get(&id) {
@@ -251,7 +252,7 @@ impl Sweep<'_> {
                 _ => None,
             })
             .collect();
-        let all: Vec<&Tensor> = leaves.iter().chain([g]).collect();
+        let all: SmallVec<[&Tensor; 5]> = leaves.iter().chain([g]).collect();
         force_all(&all);
     }
 }

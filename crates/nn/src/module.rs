@@ -7,6 +7,7 @@
 
 mod fields;
 mod functional;
+mod name;
 mod state;
 
 #[cfg(feature = "files")]
@@ -14,11 +15,12 @@ use crate::files;
 use crate::param::{Buffer, Param};
 use crate::summary::{self, Summary};
 use retrograd_tensor::{DType, Error, ErrorKind, raise};
-use std::borrow::Cow;
 #[cfg(feature = "files")]
 use std::path::Path;
 
 pub use functional::{Substitutes, functional_call};
+#[doc(hidden)]
+pub use name::join;
 #[cfg(feature = "files")]
 pub(crate) use state::Source;
 pub use state::{LoadOptions, Loaded, StateDict};
@@ -320,12 +322,6 @@ pub trait Module {
     fn eval(&mut self) {
         set_mode(&mut |f| self.visit_mut("", &mut |name, slot| f(name, slot)), Mode::Eval);
     }
-}
-
-/// The name of `segment` below `path`.
-#[doc(hidden)]
-pub fn join<'a>(path: &str, segment: &'a str) -> Cow<'a, str> {
-    if path.is_empty() { Cow::Borrowed(segment) } else { Cow::Owned([path, ".", segment].concat()) }
 }
 
 /// `Module::visit_mut` of some module, ready to be given its visitor. Provided methods pass their walk on in

@@ -219,6 +219,9 @@ fn check_integers(expr: &Expr, x: &[Operand], compute: DType) -> Result<(), Erro
 pub(crate) fn outputs(expr: &Arc<Expr>, x: &mut [Operand]) -> Vec<Tensor> {
     let at = Location::caller();
     let n = expr.outs.len();
+    if n == 1 {
+        return vec![self::expr(expr, 0, x, at)];
+    }
     let again = |x: &[Operand]| x.iter().cloned().collect::<SmallVec<[Operand; 8]>>();
     let mut out: Vec<Tensor> = (0..n - 1).map(|k| self::expr(expr, k, &mut again(x), at)).collect();
     out.push(self::expr(expr, n - 1, x, at));

@@ -44,7 +44,8 @@ struct Free(NonNull<u8>);
 unsafe impl Send for Free {}
 
 static FREE: [Mutex<Vec<Free>>; CLASSES] = [const { Mutex::new(Vec::new()) }; CLASSES];
-static CACHED: AtomicUsize = AtomicUsize::new(0);
+/// What is taken from the system; the cache has what of it is not live.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 static FRESH: AtomicUsize = AtomicUsize::new(0);
@@ -109,15 +110,16 @@ impl Buffer {
         let (c, cap) = class(bytes);
         let cached = list(c).pop();
         let ptr = if let Some(Free(ptr)) = cached {
-            CACHED.fetch_sub(cap, Relaxed);
             ptr
         } else {
             let ptr = fresh(cap).or_else(|| {
                 release();
                 fresh(cap)
             });
-            FRESH.fetch_add(if ptr.is_some() { cap } else { 0 }, Relaxed);
-            ptr.ok_or(Refused)?
+            let ptr = ptr.ok_or(Refused)?;
+            FRESH.fetch_add(cap, Relaxed);
+            TAKEN.fetch_add(cap, Relaxed);
+            ptr
         };
         dry::charge(cap as isize);
         let live = LIVE.fetch_add(cap, Relaxed) + cap;
@@ -156,22 +158,26 @@ impl Drop for Buffer {
         }
         dry::charge(-(self.cap as isize));
         LIVE.fetch_sub(self.cap, Relaxed);
-        if CACHED.fetch_add(self.cap, Relaxed) + self.cap <= CACHE_LIMIT {
+        if cached() <= CACHE_LIMIT {
             list(class(self.cap).0).push(Free(self.ptr));
             return;
         }
-        CACHED.fetch_sub(self.cap, Relaxed);
+        TAKEN.fetch_sub(self.cap, Relaxed);
         // SAFETY: `ptr` came from `alloc` with this very layout and is dropped here once.
         unsafe { dealloc(self.ptr.as_ptr(), block(self.cap)) }
     }
 }
 
+/// Bytes of the cache; while other threads take and give back blocks, nearly.
+fn cached() -> usize {
+    TAKEN.load(Relaxed).saturating_sub(LIVE.load(Relaxed))
+}
 /// Gives every cached block back to the system.
 pub(crate) fn release() {
     for c in 0..CLASSES {
         for Free(ptr) in std::mem::take(&mut *list(c)) {
             let cap = capacity_of(c);
-            CACHED.fetch_sub(cap, Relaxed);
+            TAKEN.fetch_sub(cap, Relaxed);
             // SAFETY: blocks of class `c` were allocated with the layout of its capacity.
             unsafe { dealloc(ptr.as_ptr(), block(cap)) }
         }
@@ -184,7 +190,7 @@ fn capacity_of(class: usize) -> usize {
 }
 /// Live, peak, cached and freshly allocated bytes.
 pub(crate) fn counters() -> [usize; 4] {
-    [LIVE.load(Relaxed), PEAK.load(Relaxed), CACHED.load(Relaxed), FRESH.load(Relaxed)]
+    [LIVE.load(Relaxed), PEAK.load(Relaxed), cached(), FRESH.load(Relaxed)]
 }
 /// Begins a new peak at what is live now.
 pub(crate) fn reset_peak() {

@@ -83,6 +83,11 @@ impl<P, R> Cell<P, R> {
         recipe.is_some().then_some(Guard { cell: self, recipe })
     }
 
+    /// Counts the first handle, of a cell that nobody has yet.
+    #[inline]
+    pub(crate) fn hold_first(&mut self) {
+        self.counts = AtomicU64::new(1);
+    }
     #[inline]
     pub(crate) fn hold(&self) {
         self.counts.fetch_add(1, Ordering::Relaxed);

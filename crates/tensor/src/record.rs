@@ -35,7 +35,16 @@ pub struct Record {
     leaves: u64,
     /// Of its output; a leaf and a cut have none.
     spec: Option<Spec>,
+    flow: Flow,
     state: Mutex<State>,
+}
+/// How a cotangent goes through a record, known without its lock.
+#[derive(Clone, Copy, Default)]
+struct Flow {
+    /// Whether the rule only records elementwise work, so that a pending cotangent may stay pending.
+    fuses: bool,
+    /// The operands (by bit) whose cotangent is the output's.
+    passes: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -74,7 +83,6 @@ struct OpRule {
     inputs: SmallVec<[Option<Saved>; 2]>,
     outputs: SmallVec<[Option<Saved>; 1]>,
     specs: SmallVec<[Spec; 2]>,
-    fuses: bool,
 }
 
 /// The cotangent of one operand.
@@ -107,6 +115,7 @@ impl Record {
         kind: Kind,
         leaves: u64,
         spec: Option<Spec>,
+        flow: Flow,
         state: State,
     ) -> Arc<Record> {
         Arc::new(Record {
@@ -116,13 +125,15 @@ impl Record {
             kind,
             leaves,
             spec,
+            flow,
             state: Mutex::new(state),
         })
     }
     pub(crate) fn leaf(at: &'static Location<'static>) -> Arc<Record> {
         let id = crate::value::next_id();
-        let state = Mutex::new(State::default());
-        Arc::new(Record { id, name: "leaf", at, kind: Kind::Leaf, leaves: 1 << (id % 64), spec: None, state })
+        let (flow, state) = (Flow::default(), Mutex::new(State::default()));
+        let leaves = 1 << (id % 64);
+        Arc::new(Record { id, name: "leaf", at, kind: Kind::Leaf, leaves, spec: None, flow, state })
     }
     /// Shape and dtype of the output of an operation.
     pub fn spec(&self) -> Option<&Spec> {
@@ -193,10 +204,7 @@ impl Record {
     }
     /// Whether the rule only records elementwise work, so that a pending cotangent may stay pending.
     pub(crate) fn fuses(&self) -> bool {
-        match &self.state().rule {
-            Some(Rule::Op(o)) => o.fuses,
-            rule => rule.is_some(),
-        }
+        self.flow.fuses
     }
 }
 impl Drop for Record {
@@ -254,7 +262,8 @@ pub(crate) fn cut(
     if keep {
         state.weak = edges.iter().flatten().map(|e| Arc::downgrade(&e.record)).collect();
     }
-    Some(Edge { record: Record::new(name, at, Kind::Cut(why), leaves(edges), None, state), out: 0 })
+    let record = Record::new(name, at, Kind::Cut(why), leaves(edges), None, Flow::default(), state);
+    Some(Edge { record, out: 0 })
 }
 /// The record of an elementwise operation in the making: before its operands go into the value.
 pub(crate) struct Saving {
@@ -303,7 +312,8 @@ impl Saving {
         let leaves = leaves(&edges);
         let spec = Some(value.spec());
         let state = State { inputs: edges, weak: SmallVec::new(), rule: Some(Rule::Map(rule)) };
-        Edge { record: Record::new(name, at, Kind::Op, leaves, spec, state), out: 0 }
+        let flow = Flow { fuses: true, passes: 0 };
+        Edge { record: Record::new(name, at, Kind::Op, leaves, spec, flow, state), out: 0 }
     }
 }
 /// Records a structural operation.
@@ -322,9 +332,10 @@ pub(crate) fn op(
     let inputs = inputs.iter().enumerate().map(|(i, t)| saves.keeps(i).then(|| t.value.save())).collect();
     let outputs =
         outputs.iter().enumerate().map(|(i, v)| (saves.outputs >> i & 1 == 1).then(|| v.save())).collect();
-    let rule = Some(Rule::Op(Box::new(OpRule { op, inputs, outputs, specs, fuses })));
+    let flow = Flow { fuses, passes: op.passes() };
+    let rule = Some(Rule::Op(Box::new(OpRule { op, inputs, outputs, specs })));
     let leaves = leaves(&edges);
-    Record::new(name, at, Kind::Op, leaves, spec, State { inputs: edges, weak: SmallVec::new(), rule })
+    Record::new(name, at, Kind::Op, leaves, spec, flow, State { inputs: edges, weak: SmallVec::new(), rule })
 }
 
 /// What a backward pass takes out of a record, or looks at.
@@ -358,12 +369,12 @@ pub(crate) fn pass(
     g: &Tensor,
     wanted: &dyn Fn(&Edge) -> bool,
 ) -> SmallVec<[(Edge, Tensor); 1]> {
-    let state = record.state();
-    let Some(Rule::Op(rule)) = &state.rule else { return SmallVec::new() };
-    let passes = rule.op.passes();
+    let passes = record.flow.passes;
     if passes == 0 {
         return SmallVec::new();
     }
+    let state = record.state();
+    let Some(Rule::Op(rule)) = &state.rule else { return SmallVec::new() };
     let edges = || state.inputs.iter().enumerate().filter(|(i, _)| passes & bit(*i) != 0);
     let reached = |e: &&Edge| e.record.is_tracked() && wanted(e);
     let found =
@@ -385,7 +396,7 @@ fn run(
     let run = || match rule {
         Rule::Map(m) => m.run(record, edges, needs, g),
         Rule::Op(o) => {
-            let needs = needs & !o.op.passes();
+            let needs = needs & !record.flow.passes;
             o.op.vjp(&Context { record, edges, needs, rule: o }, g)
         }
     };

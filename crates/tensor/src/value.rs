@@ -170,8 +170,8 @@ handle!(Held, hold, release);
 handle!(Saved, save, unsave);
 impl Held {
     #[inline]
-    pub(crate) fn new(value: Value) -> Held {
-        value.cell.hold();
+    pub(crate) fn new(mut value: Value) -> Held {
+        value.cell.hold_first();
         Held(Arc::new(value))
     }
     /// A way back to this value for a caller whose handles may be lost by a panic, which is not counted as a holder.

@@ -167,7 +167,7 @@ fn step(matrix: &Tensor, v: &Tensor) -> (Tensor, Tensor) {
 
 /// The name of a slot of the layer at `path`, its weight going by another.
 fn renamed(path: &str, name: &str, weight: &'static str) -> String {
-    if name == join(path, "weight") { join(path, weight).into_owned() } else { name.to_owned() }
+    if *name == *join(path, "weight") { join(path, weight).to_owned() } else { name.to_owned() }
 }
 
 const DIRECTIONS: &str = "parametrizations.weight.original1";

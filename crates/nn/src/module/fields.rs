@@ -3,6 +3,7 @@
 //! Containers with positions add them to the path (`0`, `1`); an option, a box and a reference to one value add
 //! nothing. Plain values have no slots.
 
+use super::name::at;
 use super::{Mode, Module, Slot, SlotMut, join};
 use crate::param::{Buffer, Param};
 use retrograd_tensor::DType;
@@ -93,19 +94,19 @@ impl<M: Module> Module for Option<M> {
 impl<M: Module> Module for [M] {
     fn visit<'a>(&'a self, path: &str, f: &mut dyn FnMut(&str, Slot<'a>)) {
         for (position, module) in self.iter().enumerate() {
-            module.visit(&join(path, &position.to_string()), f);
+            module.visit(&at(path, position), f);
         }
     }
 
     fn visit_mut<'a>(&'a mut self, path: &str, f: &mut dyn FnMut(&str, SlotMut<'a>)) {
         for (position, module) in self.iter_mut().enumerate() {
-            module.visit_mut(&join(path, &position.to_string()), f);
+            module.visit_mut(&at(path, position), f);
         }
     }
 
     fn aliases(&self, path: &str, f: &mut dyn FnMut(&str, &str)) {
         for (position, module) in self.iter().enumerate() {
-            module.aliases(&join(path, &position.to_string()), f);
+            module.aliases(&at(path, position), f);
         }
     }
 }

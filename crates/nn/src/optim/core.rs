@@ -122,7 +122,7 @@ impl<R: Rule> Core<R> {
             rule.coherent().map_err(|problem| Error::new(R::NAME, ErrorKind::Value, problem))?;
         }
         let ready = self.ready(model, grads)?;
-        let mut changed = Vec::new();
+        let mut changed = Vec::with_capacity(ready.len());
         let mut last = None;
         no_grad(|| {
             for (param, grad) in ready {
@@ -156,7 +156,7 @@ impl<R: Rule> Core<R> {
         model: &'m mut dyn Module,
         grads: &'g Gradients,
     ) -> Result<Vec<(&'m mut Param, &'g Tensor)>, Error> {
-        let mut ready = Vec::new();
+        let mut ready = Vec::with_capacity(self.params.len());
         let mut problems = Vec::new();
         let mut trainable = 0;
         model.visit_mut("", &mut |name, slot| {

@@ -40,10 +40,10 @@ impl Known {
     /// Adds the state to `dict`: `step`, and each slot by its name.
     pub(super) fn save<R: Rule>(&self, rule: &R, dict: &mut StateDict) {
         let Some(state) = &self.state else { return };
-        dict.insert(join(&self.name, "step").into_owned(), Tensor::from(state.steps as i64));
+        dict.insert(join(&self.name, "step").to_owned(), Tensor::from(state.steps as i64));
         let slots = rule.slots(&self.dtype.zeros(&self.shape[..]));
         for ((slot, _), value) in slots.into_iter().zip(&state.slots) {
-            dict.insert(join(&self.name, slot).into_owned(), value.clone());
+            dict.insert(join(&self.name, slot).to_owned(), value.clone());
         }
     }
 
@@ -51,7 +51,7 @@ impl Known {
     pub(super) fn load<R: Rule>(&self, rule: &R, dict: &StateDict) -> (usize, Result<Option<State>, String>) {
         let mut wanted = vec![("step", Tensor::from(0i64))];
         wanted.extend(rule.slots(&self.dtype.zeros(&self.shape[..])));
-        let named = wanted.into_iter().map(|(slot, like)| (join(&self.name, slot).into_owned(), like));
+        let named = wanted.into_iter().map(|(slot, like)| (join(&self.name, slot).to_owned(), like));
         let named: Vec<(String, Tensor)> = named.collect();
         let given = named.iter().filter(|(name, _)| dict.contains_key(name)).count();
         if given == 0 {

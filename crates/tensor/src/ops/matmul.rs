@@ -61,10 +61,13 @@ impl Product {
             let detail = format!("inner dimensions differ: {a} x {b} has {k} and {other}; {right}");
             return Err(Error::new(self.name, ErrorKind::Shape, detail));
         }
-        let mut out = shape::broadcast(self.name, &left[..i].into(), &right[..j].into()).map_err(|_| {
-            let right = "axes before the last two must be equal or 1";
-            self.refuse(a, b, "batch axes do not broadcast", right)
-        })?;
+        let mut out = match (i, j) {
+            (0, 0) => Shape::scalar(),
+            _ => shape::broadcast(self.name, &left[..i].into(), &right[..j].into()).map_err(|_| {
+                let right = "axes before the last two must be equal or 1";
+                self.refuse(a, b, "batch axes do not broadcast", right)
+            })?,
+        };
         out.push(m);
         out.push(n);
         Ok(Parts { a: left, b: right, out: shape::countable(self.name, out)? })

@@ -348,7 +348,8 @@ impl<'g> Binding<'g> {
     #[track_caller]
     pub(super) fn place_alone(&mut self, code: &Code, value: &Value, recipe: &Pending) {
         let val = code.of_item[0];
-        let (def, made) = (code.vals[val as usize].def, matches!(code.vals[val as usize].place, Place::Slot(_)));
+        let (def, made) =
+            (code.vals[val as usize].def, matches!(code.vals[val as usize].place, Place::Slot(_)));
         let bytes = memory::bytes(&value.shape, value.dtype);
         let dies = |leaf: &Leaf| {
             let Arg::Value(v) = &recipe.args[leaf.node] else { unreachable!("a leaf is a value") };
@@ -359,7 +360,9 @@ impl<'g> Binding<'g> {
         for (k, leaf) in self.leaves.iter().enumerate().filter(|_| made) {
             let uses = code.vals.iter().filter(|val| val.place == Place::Leaf(k as u32));
             let last_use = uses.map(|val| val.last_use).max().unwrap_or(0);
-            reused = self.reusable(code, k, last_use, || dies(leaf)).filter(|d| d.fits(value, def, bytes <= FRESH));
+            reused = self
+                .reusable(code, k, last_use, || dies(leaf))
+                .filter(|d| d.fits(value, def, bytes <= FRESH));
             if reused.is_some() {
                 break;
             }

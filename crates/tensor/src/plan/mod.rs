@@ -34,6 +34,8 @@ const MAX_GROUP: u64 = 256;
 /// gains nothing once it moves more KiB than lie near the processor.
 const MANY: usize = 8;
 const NEAR_KIB: u64 = 768;
+/// Up to so many KiB they are computed one by one.
+const SMALL_KIB: u64 = 64;
 
 /// Computes those of `roots` that are pending, in as few programs as their shapes allow.
 #[track_caller]
@@ -212,6 +214,9 @@ fn force_together(roots: &[&Held]) {
         && flat::run(root)
     {
         return;
+    }
+    if left.len() > MANY {
+        left.retain(|v| v.kib() > SMALL_KIB || !flat::run(v));
     }
     while let Some(first) = left.first() {
         let mut space = first.space;
