@@ -85,16 +85,12 @@ pub(crate) fn parallel(parts: usize, f: &(dyn Fn(usize) + Sync)) {
 
 /// Has `task` run by another thread while this one goes on, if the pool is free; else runs it here. It is done when
 /// [`settle`] or this thread's next [`parallel`] job on several threads returns.
-pub(crate) fn send(task: impl FnOnce() + Send + 'static) {
+pub(crate) fn send(task: impl Fn() + Send + Sync + 'static) {
     settle();
     if threads() == 1 || POOL.busy.swap(true, Acquire) {
         return task();
     }
-    let task = Mutex::new(Some(task));
-    let task: Task = Box::new(move |_| {
-        let task = lock(&task).take();
-        task.into_iter().for_each(|task| task());
-    });
+    let task: Task = Box::new(move |_| task());
     // SAFETY: the errand keeps the task, which does not move with its box, until its job is closed.
     let f = unsafe { &*std::ptr::from_ref(&*task) };
     let errand = Errand { job: Box::new(Job::new(f, 1)), _task: task };
@@ -109,7 +105,9 @@ pub(crate) fn send(task: impl FnOnce() + Send + 'static) {
 /// As [`parallel`].
 pub(crate) fn settle() {
     let Some(errand) = ERRAND.take() else { return };
-    errand.job.run();
+    if !POOL.all_left(1) {
+        errand.job.run();
+    }
     drop(errand);
 }
 
@@ -143,8 +141,9 @@ impl<'a> Job<'a> {
     }
     /// Gives the pool back, from which every worker has left the job, and goes on with a panic of a part.
     fn end(&self) {
+        let panicked = POOL.left.0.panicked.load(Relaxed);
         POOL.busy.store(false, Release);
-        if let Some(payload) = lock(&self.panic).take() {
+        if panicked && let Some(payload) = lock(&self.panic).take() {
             resume_unwind(payload);
         }
     }
@@ -161,6 +160,7 @@ impl<'a> Job<'a> {
         if let Err(payload) = catch_unwind(parts) {
             self.next.store(self.parts, Relaxed);
             lock(&self.panic).get_or_insert(payload);
+            POOL.left.0.panicked.store(true, Relaxed);
         }
     }
 }
@@ -169,12 +169,20 @@ impl<'a> Job<'a> {
 #[repr(align(64))]
 struct Line<T>(T);
 
+/// What the parts of a job leave to its caller, on one line: it is all that has to come from another core.
+struct Left {
+    /// Workers that have gone.
+    count: AtomicUsize,
+    /// Whether a part has panicked.
+    panicked: AtomicBool,
+}
+
 struct Pool {
     /// `epoch << SEAT_BITS | open seats`; the epoch keeps a late worker from taking a seat of another job.
     ticket: Line<AtomicU64>,
     /// Valid for a worker from taking a seat until it has counted itself in `left`.
     job: AtomicPtr<Job<'static>>,
-    left: Line<AtomicUsize>,
+    left: Line<Left>,
     /// Held by the thread whose job it is; guards the epoch, `job`, `left` and `hired`.
     busy: AtomicBool,
     hired: AtomicUsize,
@@ -186,7 +194,7 @@ struct Pool {
 static POOL: Pool = Pool {
     ticket: Line(AtomicU64::new(0)),
     job: AtomicPtr::new(std::ptr::null_mut()),
-    left: Line(AtomicUsize::new(0)),
+    left: Line(Left { count: AtomicUsize::new(0), panicked: AtomicBool::new(false) }),
     busy: AtomicBool::new(false),
     hired: AtomicUsize::new(0),
     sleepers: AtomicUsize::new(0),
@@ -207,7 +215,8 @@ impl Pool {
     }
 
     fn publish(&self, job: &Job, seats: usize) {
-        self.left.0.store(0, Relaxed);
+        self.left.0.count.store(0, Relaxed);
+        self.left.0.panicked.store(false, Relaxed);
         self.job.store(std::ptr::from_ref(job).cast_mut().cast(), Relaxed);
         let epoch = (self.ticket.0.load(Relaxed) >> SEAT_BITS) + 1;
         // SeqCst here and in `doze`: of a caller that publishes and a worker that lies down, one sees the other.
@@ -221,12 +230,20 @@ impl Pool {
         }
     }
 
+    /// Whether every seat was taken, and who took it has gone.
+    fn all_left(&self, seats: usize) -> bool {
+        self.left.0.count.load(Acquire) == seats
+    }
+
     /// Takes back the seats nobody took and waits for those who did.
     fn close(&self, seats: usize) {
+        if self.all_left(seats) {
+            return;
+        }
         let ticket = self.ticket.0.fetch_and(!SEATS, Acquire);
         let joined = seats - (ticket & SEATS) as usize;
-        if !spin_until(|| self.left.0.load(Acquire) == joined) {
-            while self.left.0.load(Acquire) != joined {
+        if !spin_until(|| self.all_left(joined)) {
+            while !self.all_left(joined) {
                 std::thread::yield_now();
             }
         }
@@ -251,7 +268,7 @@ impl Pool {
             // shared until every worker that took a seat has counted itself in `left`, which happens below.
             let job = unsafe { &*self.job.load(Relaxed) };
             job.run();
-            self.left.0.fetch_add(1, Release);
+            self.left.0.count.fetch_add(1, Release);
         }
     }
 
