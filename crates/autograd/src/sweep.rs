@@ -53,10 +53,19 @@ struct Due {
     record: Arc<Record>,
     sum: Sum,
 }
+#[derive(Clone)]
 enum Sum {
     /// Reached, but only by parts that are identically 0.
     Zero(Spec),
     Some(Tensor),
+}
+impl Sum {
+    fn whole(self) -> Tensor {
+        match self {
+            Sum::Some(g) => g,
+            Sum::Zero(spec) => spec.dtype.zeros(spec.shape),
+        }
+    }
 }
 
 struct Sweep<'a> {
@@ -71,6 +80,9 @@ struct Sweep<'a> {
     found: Found,
 }
 
+/// Cotangents that there is room for at once.
+const LEAVES: usize = 32;
+
 /// Walks back from `roots`, each with its cotangent.
 pub(crate) fn sweep(roots: Vec<(&Edge, Tensor)>, request: &Request<'_>) -> Result<Found, Error> {
     let leading = request.wanted.map(|wanted| leading(roots.iter().map(|r| r.0.record()), wanted));
@@ -83,8 +95,9 @@ pub(crate) fn sweep(roots: Vec<(&Edge, Tensor)>, request: &Request<'_>) -> Resul
         cut_ids: IdSet::default(),
         found: Found::default(),
     };
+    s.found.cotangents.reserve(LEAVES);
     for (root, seed) in roots {
-        s.add(root, Sum::Some(seed));
+        s.add(root.clone(), Sum::Some(seed));
     }
     hidden::to_the_end(|| {
         while let Some(id) = s.order.pop() {
@@ -132,15 +145,14 @@ impl Sweep<'_> {
     }
     fn visit(&mut self, id: u64, due: Due) -> Result<(), Error> {
         let wanted = self.request.wanted.map_or(due.record.is_leaf(), |w| w.contains(&id));
-        if wanted {
-            let g = match &due.sum {
-                Sum::Some(g) => g.clone(),
-                Sum::Zero(spec) => spec.dtype.zeros(spec.shape.clone()),
-            };
-            self.found.cotangents.insert(id, g);
-        }
         if due.record.is_leaf() || wanted && self.request.stop {
+            if wanted {
+                self.found.cotangents.insert(id, due.sum.whole());
+            }
             return Ok(());
+        }
+        if wanted {
+            self.found.cotangents.insert(id, due.sum.clone().whole());
         }
         match due.sum {
             Sum::Some(g) => self.pull(&due.record, g),
@@ -174,7 +186,7 @@ impl Sweep<'_> {
     }
     fn apply_rule(&mut self, record: &Arc<Record>, g: Tensor) -> Result<(), Error> {
         for (edge, part) in hidden::pass(record, &g, &|e| self.leads(e.record())) {
-            self.add(&edge, Sum::Some(part));
+            self.add(edge, Sum::Some(part));
         }
         if !record.fusable() && hidden::is_pending(&g) {
             self.force_with_leaves(&g);
@@ -189,8 +201,8 @@ impl Sweep<'_> {
             let part = parts.next().unwrap_or(Cotangent::None);
             let Some(edge) = edge else { continue };
             match part {
-                Cotangent::Some(part) => self.add(&edge, Sum::Some(part)),
-                Cotangent::Zero(spec) => self.add(&edge, Sum::Zero(spec)),
+                Cotangent::Some(part) => self.add(edge, Sum::Some(part)),
+                Cotangent::Zero(spec) => self.add(edge, Sum::Zero(spec)),
                 Cotangent::None => self.note_cut(edge.record()),
             }
         }
@@ -207,7 +219,7 @@ impl Sweep<'_> {
             if edge.record().cut_reason().is_some() {
                 self.note_cut(edge.record());
             } else if self.leads(edge.record()) {
-                self.add(&edge, Sum::Zero(spec));
+                self.add(edge, Sum::Zero(spec));
             }
         }
         if self.request.take {
@@ -220,8 +232,8 @@ impl Sweep<'_> {
             self.found.cuts.push(record.clone());
         }
     }
-    fn add(&mut self, edge: &Edge, part: Sum) {
-        let record = edge.record();
+    fn add(&mut self, edge: Edge, part: Sum) {
+        let record = edge.into_record();
         let id = record.id();
         let fuses = |t: &Tensor| hidden::is_pending(t) && !hidden::is_waiting(t);
         if record.is_leaf() && matches!(&part, Sum::Some(t) if fuses(t)) {
@@ -238,7 +250,7 @@ impl Sweep<'_> {
             }
             None => {
                 self.order.push(id);
-                self.due.insert(id, Due { record: record.clone(), sum: part });
+                self.due.insert(id, Due { record, sum: part });
             }
         }
     }

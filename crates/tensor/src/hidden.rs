@@ -87,6 +87,10 @@ impl Edge {
     pub fn record(&self) -> &Arc<Record> {
         &self.record
     }
+    /// The record, of an edge that is not needed any more.
+    pub fn into_record(self) -> Arc<Record> {
+        self.record
+    }
     /// Which of its outputs.
     pub fn out(&self) -> usize {
         self.out as usize
