@@ -158,14 +158,13 @@ fn bias_and_upstream_gradient_share_a_program() {
 struct Many {
     layers: Vec<Linear>,
 }
-#[test]
-fn adam_works_in_place() {
-    let _turn = turn();
+/// What the updates of 200 small parameters do, from the third step on.
+fn updates<O: Optimizer>(optimizer: impl FnOnce(&Many) -> O) -> Vec<memory::Stats> {
     let mut rng = Rng::new(1);
     let mut model = Many { layers: (0..100).map(|_| Linear::new(32, 32, &mut rng)).collect() };
-    let mut adam = Adam::new(&model, 1e-3);
+    let mut optimizer = optimizer(&model);
     let x = numbers(&[16, 32]);
-    let mut step = |model: &mut Many| {
+    let mut step = || {
         let mut h = x.clone();
         for l in &model.layers {
             h = &h + l.forward(&h).tanh() * 0.1;
@@ -173,13 +172,20 @@ fn adam_works_in_place() {
         let loss = (&h * &h).mean(());
         drop(h);
         let grads = loss.backward();
-        counted(|| adam.step(model, &grads).expect("every gradient is there")).1
+        counted(|| optimizer.step(&mut model, &grads).expect("every gradient is there")).1
     };
-    step(&mut model);
-    step(&mut model);
-    for _ in 0..3 {
-        let s = step(&mut model);
+    (0..5).map(|_| step()).skip(2).collect()
+}
+#[test]
+fn optimizers_work_in_place() {
+    let _turn = turn();
+    for s in updates(|model| Adam::new(model, 1e-3)) {
         assert_eq!((s.outputs, s.in_place), (600, 600), "200 parameters and their two moments");
+        assert!(s.programs < 50, "parameter and moments in one pass, and several parameters: {}", s.programs);
+        assert_eq!(s.fresh, 0, "no fresh memory from the third step on");
+    }
+    for s in updates(|model| Sgd::new(model, 1e-3)) {
+        assert_eq!((s.programs, s.outputs, s.in_place), (200, 200, 200), "each by itself");
         assert_eq!(s.fresh, 0, "no fresh memory from the third step on");
     }
 }

@@ -1,7 +1,7 @@
 //! The fork-join pool of the kernels: one process-wide set of workers that run the parts of one job at a time.
 //!
 //! A worker that has nothing to do spins for a short while, so that a burst of jobs is handed over in well under
-//! a microsecond, and then parks. Nobody ever waits in a queue: a thread that finds the pool busy (another thread
+//! a microsecond, then looks now and again, and then parks. Nobody ever waits in a queue: a thread that finds the pool busy (another thread
 //! has it, or this call is nested in a part) runs its parts itself, in order. Which thread runs a part may
 //! therefore differ from run to run, so the parts of a job must not depend on it. A thread may also send one task
 //! and go on; it has the pool until it settles.
@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 /// How long a waiting thread burns its core: long enough for the serial code between two kernels, short enough
 /// not to starve others on a small machine.
 const SPIN: Duration = Duration::from_micros(30);
-/// How long it then still looks before it lies down, letting any other thread have the core first: being woken takes
-/// longer than a small product.
+/// How long it looks before it lies down. After [`SPIN`] any other thread may have the core first; to be woken would take
+/// longer than a small product does.
 const LINGER: Duration = Duration::from_millis(1);
 const SEAT_BITS: u32 = 16;
 const SEATS: u64 = (1 << SEAT_BITS) - 1;

@@ -28,3 +28,8 @@ pub(super) fn run(v: &Held) -> bool {
     drop(recipe);
     true
 }
+/// Whether other results of the expression may be wanted with `v`, which then one program gives.
+pub(super) fn has_siblings(v: &Held) -> bool {
+    let siblings = |kind: &Kind| matches!(kind, Kind::Map { expr, .. } if expr.outs.len() > 1);
+    v.cell.lock().is_some_and(|guard| siblings(&guard.recipe().kind))
+}

@@ -3,7 +3,7 @@
 //! [`force`] groups the wanted values by iteration space. For each group [`graph`] locks the pending values below
 //! it and decides what is written; `fuse` turns their structure into a program, once per structure; [`bind`]
 //! gives the program its pointers, reusing the buffers of operands that die; the backend runs it. Only this room
-//! forces values.
+//! forces values. A value that one expression makes of values in memory needs no graph ([`flat`]).
 mod bind;
 mod errand;
 mod flat;
@@ -216,7 +216,7 @@ fn force_together(roots: &[&Held]) {
         return;
     }
     if left.len() > MANY {
-        left.retain(|v| v.kib() > SMALL_KIB || !flat::run(v));
+        left.retain(|v| v.kib() > SMALL_KIB || flat::has_siblings(v) || !flat::run(v));
     }
     while let Some(first) = left.first() {
         let mut space = first.space;
