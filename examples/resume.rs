@@ -26,6 +26,9 @@ struct Options {
     /// Steps between two checkpoints.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     every: u64,
+    /// Where the curve goes.
+    #[arg(short, long, default_value = "target/resume.svg")]
+    out: PathBuf,
     /// Passes over the training set.
     #[arg(short, long, default_value_t = 40)]
     epochs: u64,
@@ -60,6 +63,8 @@ struct Run {
     epoch: u64,
     /// Batches of this epoch that are behind.
     batch: u64,
+    /// Test accuracy after each epoch.
+    curve: Vec<f64>,
 }
 
 impl Run {
@@ -73,7 +78,7 @@ impl Run {
         let mut adam = Adam::new(&net, 3e-3);
         let steps = options.epochs * (samples as u64).div_ceil(options.batch.into());
         let schedule = Scheduler::new(CosineAnnealingLr::new(steps), &mut adam);
-        Self { net, adam, schedule, order: rng.split(), epoch: 0, batch: 0 }
+        Self { net, adam, schedule, order: rng.split(), epoch: 0, batch: 0, curve: vec![] }
     }
 
     /// What a checkpoint holds: told once, for saving and for loading.
@@ -84,6 +89,12 @@ impl Run {
         parts.rng("order", &mut self.order);
         parts.count("epoch", &mut self.epoch);
         parts.count("batch", &mut self.batch);
+        let save = |curve: &mut Vec<f64>| {
+            StateDict::from([("test".to_owned(), Tensor::from_slice(curve, [curve.len()]))])
+        };
+        parts.part("curve", &mut self.curve, save, |curve, state| {
+            Ok(*curve = state.get("test").map(Tensor::to_vec::<f64>).unwrap_or_default())
+        });
     }
 
     /// Learns from a batch; gives loss and accuracy.
@@ -95,6 +106,14 @@ impl Run {
         self.schedule.step(&mut self.adam);
         self.batch += 1;
         Ok((loss.item(), accuracy(&outputs.argmax(-1), labels)))
+    }
+
+    /// The end of an epoch, whose order was drawn from the stream until `order`.
+    fn next_epoch(&mut self, order: Rng, test: &TensorDataset) {
+        self.net.eval();
+        self.curve.push(accuracy(&self.net.forward(&test.x).argmax(-1), &test.y));
+        self.net.train();
+        (self.order, self.epoch, self.batch) = (order, self.epoch + 1, 0);
     }
 }
 
@@ -119,14 +138,15 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
                 Checkpoint::of(|parts| run.parts(parts)).save(&options.checkpoint)?;
             }
         }
-        (run.order, run.epoch, run.batch) = (order, run.epoch + 1, 0);
+        run.next_epoch(order, &test);
         progress.epoch();
     }
     Checkpoint::of(|parts| run.parts(parts)).save(&options.checkpoint)?;
 
-    run.net.eval();
-    let predicted = run.net.forward(&test.x).argmax(-1);
-    println!("everything is in {}", options.checkpoint.display());
-    println!("test accuracy: {:.4}", accuracy(&predicted, &test.y));
+    let curve = run.curve.iter().enumerate().map(|(epoch, &accuracy)| (epoch as f64 + 1.0, accuracy));
+    let title = "A run that may be killed: digits of the test set read right";
+    save_svg(&options.out, &[Chart::new(title, "epoch", "accuracy").line("test", curve)])?;
+    println!("everything is in {}, the curve in {}", options.checkpoint.display(), options.out.display());
+    println!("test accuracy: {:.4}", run.curve.last().copied().unwrap_or_default());
     Ok(())
 }

@@ -26,8 +26,8 @@ const MOST_KILLS: usize = 200;
 const LIVES: u32 = 12;
 
 /// The options of the run: it saves after every step.
-const OPTIONS: [&str; 8] =
-    ["--every", "1", "--epochs", "6", "--batch", "64", "--checkpoint", "run.checkpoint"];
+const OPTIONS: [&str; 10] =
+    ["--every", "1", "--epochs", "6", "--batch", "64", "--checkpoint", "run.checkpoint", "--out", "run.svg"];
 
 fn main() -> ExitCode {
     if std::env::args().any(|argument| argument == "--checkpoint") {
