@@ -1,9 +1,7 @@
 //! A value that one expression makes of values in memory: there is no graph to sort out.
 use super::bind::Binding;
-use crate::backend::backend;
-use crate::dry;
+use super::execute;
 use crate::fuse;
-use crate::memory;
 use crate::profile;
 use crate::value::{Held, Kind, View};
 
@@ -19,10 +17,7 @@ pub(super) fn run(v: &Held) -> bool {
     let Kind::Map { expr, .. } = &guard.recipe().kind else { unreachable!("an expression was read") };
     let code = fuse::lookup(&key, std::iter::once(expr));
     binding.place_alone(&code, v, guard.recipe());
-    let done =
-        if dry::planning() { backend().rehearse(&code, &binding) } else { backend().run(&code, &binding) };
-    done.expect("only reductions take memory beside operands and results");
-    memory::count_program();
+    execute(&code, &binding).expect("only reductions take memory beside operands and results");
     let recipe = guard.publish(View::dense(binding.result()));
     drop(guard);
     drop(recipe);

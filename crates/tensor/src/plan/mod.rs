@@ -13,12 +13,12 @@ pub(crate) use bind::{Binding, Out};
 pub(crate) use errand::{beside, settle};
 
 use crate::backend::backend;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Refused};
 use crate::call::{self, Call, ViewMut};
 use crate::cpu::pool;
 use crate::dry;
 use crate::error::{Error, ErrorKind, attempt, raise};
-use crate::fuse;
+use crate::fuse::{self, Code};
 use crate::memory;
 use crate::op::Spec;
 use crate::profile::{self, Cost};
@@ -266,16 +266,18 @@ fn run(roots: &[&Held], space: Space) {
     let key = binding.read(&graph);
     let code = fuse::lookup(&key, binding.expressions(&graph));
     binding.place_outputs(&graph, &code);
-    let done =
-        if dry::planning() { backend().rehearse(&code, &binding) } else { backend().run(&code, &binding) };
-    if done.is_err() {
+    if execute(&code, &binding).is_err() {
         raise(binding.refused(&graph));
     }
-    memory::count_program();
     if let Some(clock) = clock {
         profile::spend_shared(clock.elapsed(), &graph.shares());
     }
     let recipes = binding.publish(&mut graph);
     drop(graph);
     drop(recipes);
+}
+/// Runs a program; in a dry run, takes the memory that it would take.
+fn execute(code: &Code, binding: &Binding<'_>) -> Result<(), Refused> {
+    let done = if dry::planning() { backend().rehearse(code, binding) } else { backend().run(code, binding) };
+    done.inspect(|()| memory::count_program())
 }
