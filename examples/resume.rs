@@ -93,7 +93,8 @@ impl Run {
             StateDict::from([("test".to_owned(), Tensor::from_slice(curve, [curve.len()]))])
         };
         parts.part("curve", &mut self.curve, save, |curve, state| {
-            *curve = state.get("test").map(Tensor::to_vec::<f64>).unwrap_or_default();
+            let test = state.get("test").cloned().unwrap_or_else(|| F64.zeros([0]));
+            *curve = attempt(|| test.to_vec::<f64>())?;
             Ok(())
         });
     }
